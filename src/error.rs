@@ -1,0 +1,377 @@
+//! One opaque error for the whole crate: what happened, where, and what to do.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::DataFusionError;
+use datafusion::error::DataFusionError as Engine;
+
+/// The result of a Partita call.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A place in SQL text: file, line and column, both counted from 1, columns in characters.
+///
+/// ```
+/// use partita::Span;
+/// let span = Span::new(3, 14).in_file("late.sql");
+/// assert_eq!(span.to_string(), "late.sql:3:14");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    file: Option<Arc<str>>,
+    line: u64,
+    column: u64,
+    width: usize,
+    excerpt: Option<Arc<str>>,
+}
+
+impl Span {
+    /// The place at `line` and `column`, in a text without a name.
+    pub fn new(line: u64, column: u64) -> Self {
+        Self { file: None, line, column, width: 1, excerpt: None }
+    }
+
+    /// The same place in a named file.
+    pub fn in_file(mut self, file: impl Into<Arc<str>>) -> Self {
+        self.file = Some(file.into());
+        self
+    }
+
+    /// The same place, `width` characters wide, with the whole source line it stands in.
+    pub fn with_excerpt(mut self, line: impl Into<Arc<str>>, width: usize) -> Self {
+        self.excerpt = Some(line.into());
+        self.width = width.max(1);
+        self
+    }
+
+    /// The file's name, when the text came from one.
+    pub fn file(&self) -> Option<&str> {
+        self.file.as_deref()
+    }
+
+    /// The line, counted from 1.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// The column in characters, counted from 1.
+    pub fn column(&self) -> u64 {
+        self.column
+    }
+
+    /// The source line with a caret below the place, two lines of text; empty without an excerpt.
+    pub fn caret(&self) -> String {
+        let Some(line) = &self.excerpt else { return String::new() };
+        let margin = self.line.to_string();
+        let blank = " ".repeat(margin.len());
+        // Tabs are kept so that the caret stands below its character on any terminal.
+        let before: String = line
+            .chars()
+            .take(self.column.saturating_sub(1) as usize)
+            .map(|c| if c == '\t' { '\t' } else { ' ' })
+            .collect();
+        let rest = line.chars().count().saturating_sub(self.column.saturating_sub(1) as usize);
+        let carets = "^".repeat(self.width.min(rest.max(1)));
+        format!("{margin} | {line}\n{blank} | {before}{carets}")
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{file}:")?;
+        }
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    User,
+    Data,
+    Memory,
+    Spill,
+    Io,
+    Cancelled,
+    Internal,
+}
+
+/// What went wrong, with the place in the SQL text where it is known and a hint where there is one.
+///
+/// The `is_…` predicates tell kinds apart; the text is for people. [`std::error::Error::source`] leads to the
+/// engine's own error.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let ctx = partita::Context::builder().build().unwrap();
+/// let error = ctx.sql("SELECT nothing_here").await.unwrap_err();
+/// assert!(error.is_user());
+/// assert_eq!(error.span().unwrap().column(), 8);
+/// # }
+/// ```
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+    span: Option<Span>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), hint: None, span: None, source: None }))
+    }
+
+    /// A mistake in what the person asked for: syntax, an unknown name, a wrong option.
+    pub fn user(message: impl Into<String>) -> Self {
+        Self::new(Kind::User, message)
+    }
+
+    /// A value in the data that cannot be read or computed.
+    pub fn data(message: impl Into<String>) -> Self {
+        Self::new(Kind::Data, message)
+    }
+
+    /// The memory limit does not suffice.
+    pub fn memory(message: impl Into<String>) -> Self {
+        Self::new(Kind::Memory, message)
+    }
+
+    /// The spill folder failed or is full.
+    pub fn spill(message: impl Into<String>) -> Self {
+        Self::new(Kind::Spill, message)
+    }
+
+    /// A file or folder could not be read or written.
+    pub fn io(message: impl Into<String>, source: std::io::Error) -> Self {
+        Self::new(Kind::Io, format!("{}: {source}", message.into())).with_source(source)
+    }
+
+    /// The query was cancelled.
+    pub fn cancelled() -> Self {
+        Self::new(Kind::Cancelled, "the query was cancelled")
+    }
+
+    /// A defect of Partita or of an engine below it.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(Kind::Internal, message)
+    }
+
+    /// The same error with advice, shown on a line of its own.
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// The same error at a place in the SQL text.
+    pub fn at(mut self, span: Span) -> Self {
+        self.0.span = Some(span);
+        self
+    }
+
+    /// The same error caused by another.
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// The message alone, without place and hint.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// Advice, where there is some.
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// The place in the SQL text, where it is known.
+    pub fn span(&self) -> Option<&Span> {
+        self.0.span.as_ref()
+    }
+
+    /// Whether the person's own words are at fault: syntax, names, types, options.
+    pub fn is_user(&self) -> bool {
+        self.0.kind == Kind::User
+    }
+
+    /// Whether a value in the data is at fault.
+    pub fn is_data(&self) -> bool {
+        self.0.kind == Kind::Data
+    }
+
+    /// Whether the memory limit did not suffice.
+    pub fn is_memory(&self) -> bool {
+        self.0.kind == Kind::Memory
+    }
+
+    /// Whether the spill folder failed or reached its own limit.
+    pub fn is_spill(&self) -> bool {
+        self.0.kind == Kind::Spill
+    }
+
+    /// Whether reading or writing a file failed.
+    pub fn is_io(&self) -> bool {
+        self.0.kind == Kind::Io
+    }
+
+    /// Whether the query was cancelled, by Ctrl-C or [`Run::cancel`](crate::Run::cancel).
+    pub fn is_cancelled(&self) -> bool {
+        self.0.kind == Kind::Cancelled
+    }
+
+    /// The whole report for a person: `place: message`, the source line with a caret, the hint.
+    pub fn report(&self) -> String {
+        let mut text = self.to_string();
+        if let Some(caret) = self.span().map(Span::caret).filter(|caret| !caret.is_empty()) {
+            text = format!("{text}\n{caret}");
+        }
+        if let Some(hint) = self.hint() {
+            text = format!("{text}\nhint: {hint}");
+        }
+        text
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(span) = &self.0.span {
+            write!(f, "{span}: ")?;
+        }
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.report())
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_ref().map(|source| &**source as &(dyn StdError + 'static))
+    }
+}
+
+impl From<Engine> for Error {
+    /// Classifies the engine's error by its root; one of our own that travelled through the engine comes out as it
+    /// went in.
+    fn from(error: Engine) -> Self {
+        match unwrap_ours(error) {
+            Ok(ours) => ours,
+            Err(error) => {
+                let (kind, message) = describe(error.find_root());
+                Self::new(kind, message).with_source(error)
+            }
+        }
+    }
+}
+
+impl From<Error> for DataFusionError {
+    fn from(error: Error) -> Self {
+        Engine::External(Box::new(error))
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(Kind::Io, error.to_string()).with_source(error)
+    }
+}
+
+impl From<datafusion::arrow::error::ArrowError> for Error {
+    fn from(error: datafusion::arrow::error::ArrowError) -> Self {
+        Engine::from(error).into()
+    }
+}
+
+/// Takes our own error back out of the engine's wrappers.
+fn unwrap_ours(error: Engine) -> Result<Error, Engine> {
+    match error {
+        Engine::External(inner) => inner.downcast::<Error>().map(|ours| *ours).map_err(Engine::External),
+        Engine::Context(context, inner) => {
+            unwrap_ours(*inner).map_err(|inner| Engine::Context(context, Box::new(inner)))
+        }
+        Engine::ArrowError(inner, trace) => match *inner {
+            datafusion::arrow::error::ArrowError::ExternalError(inner) => match inner.downcast::<Error>() {
+                Ok(ours) => Ok(*ours),
+                Err(inner) => match inner.downcast::<Engine>() {
+                    Ok(engine) => unwrap_ours(*engine),
+                    Err(inner) => Err(Engine::External(inner)),
+                },
+            },
+            inner => Err(Engine::ArrowError(Box::new(inner), trace)),
+        },
+        Engine::Shared(inner) => match inner.find_root() {
+            Engine::External(root) => match root.downcast_ref::<Error>() {
+                Some(ours) => Ok(ours.duplicate()),
+                None => Err(Engine::Shared(inner)),
+            },
+            _ => Err(Engine::Shared(inner)),
+        },
+        other => Err(other),
+    }
+}
+
+impl Error {
+    /// A copy without the cause: what every partition that shared one failure reports.
+    fn duplicate(&self) -> Self {
+        let Inner { kind, message, hint, span, .. } = &*self.0;
+        Self(Box::new(Inner {
+            kind: *kind,
+            message: message.clone(),
+            hint: hint.clone(),
+            span: span.clone(),
+            source: None,
+        }))
+    }
+}
+
+fn describe(root: &Engine) -> (Kind, String) {
+    match root {
+        Engine::ResourcesExhausted(message) if message.contains("disk space") => (Kind::Spill, message.clone()),
+        Engine::ResourcesExhausted(message) => (Kind::Memory, message.clone()),
+        Engine::SQL(parser, _) => (Kind::User, parser.to_string()),
+        Engine::Plan(message) | Engine::Configuration(message) | Engine::NotImplemented(message) => {
+            (Kind::User, message.clone())
+        }
+        Engine::SchemaError(error, _) => (Kind::User, error.to_string()),
+        Engine::Diagnostic(_, inner) => describe(inner),
+        Engine::Collection(errors) => match errors.first() {
+            Some(first) => describe(first.find_root()),
+            None => (Kind::Internal, "no error was told".into()),
+        },
+        Engine::Execution(message) => (Kind::Data, message.clone()),
+        Engine::ArrowError(error, _) => (Kind::Data, error.to_string()),
+        Engine::ParquetError(error) => (Kind::Data, error.to_string()),
+        Engine::ObjectStore(error) => (Kind::Io, error.to_string()),
+        Engine::IoError(error) => (Kind::Io, error.to_string()),
+        Engine::External(error) => (Kind::Data, error.to_string()),
+        Engine::ExecutionJoin(error) if error.is_cancelled() => (Kind::Cancelled, "the query was cancelled".into()),
+        other => (Kind::Internal, other.strip_backtrace()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn caret_stands_below_the_word() {
+        let span = Span::new(2, 8).with_excerpt("SELECT carier FROM flights", 6);
+        assert_eq!(span.caret(), "2 | SELECT carier FROM flights\n  |        ^^^^^^");
+    }
+
+    #[test]
+    fn our_error_survives_the_engine() {
+        let ours = Error::memory("too little").with_hint("give it more");
+        let engine = Engine::Context("while joining".into(), Box::new(ours.into()));
+        let back = Error::from(engine);
+        assert!(back.is_memory());
+        assert_eq!(back.hint(), Some("give it more"));
+    }
+}

@@ -1,0 +1,71 @@
+//! The lazy dataframe: a logical plan with the context it will run in.
+
+use std::fmt;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::logical_expr::LogicalPlan;
+use futures::TryStreamExt;
+
+use crate::context::Context;
+use crate::error::Result;
+use crate::report::Run;
+
+/// A lazy dataframe. Building, cloning and combining frames runs nothing; [`run`](Frame::run),
+/// [`compute`](Frame::compute) and their siblings do.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+/// let ctx = partita::Context::builder().build()?;
+/// let frame = ctx.sql("SELECT 1 AS one").await?;
+/// assert_eq!(frame.schema().field(0).name(), "one");
+/// assert_eq!(frame.compute().await?[0].num_rows(), 1);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Frame {
+    context: Context,
+    plan: LogicalPlan,
+}
+
+impl Frame {
+    pub(crate) fn new(context: Context, plan: LogicalPlan) -> Self {
+        Self { context, plan }
+    }
+
+    /// The context the frame will run in.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The logical plan as it was built, before any rule has seen it.
+    pub fn logical_plan(&self) -> &LogicalPlan {
+        &self.plan
+    }
+
+    /// Names, types and nullability of the columns.
+    pub fn schema(&self) -> SchemaRef {
+        SchemaRef::clone(self.plan.schema().inner())
+    }
+
+    /// Optimizes the plan and starts it. The [`Run`] is a stream of batches; dropping it cancels the query.
+    ///
+    /// Errors: what planning finds. What goes wrong later comes out of the stream.
+    pub async fn run(&self) -> Result<Run> {
+        Run::start(&self.context, self.plan.clone()).await
+    }
+
+    /// Runs the frame and holds all its batches, of at most the context's batch size (8,192 rows) each.
+    ///
+    /// The rows are held outside the budget by whoever asked for them: for results that may not fit use
+    /// [`run`](Frame::run) or write them to a file.
+    pub async fn compute(&self) -> Result<Vec<RecordBatch>> {
+        self.run().await?.try_collect().await
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Frame\n{}", self.plan.display_indent())
+    }
+}

@@ -1,0 +1,41 @@
+//! SQL and dataframes over partitioned data that is larger than memory, inside a memory limit that is kept.
+//!
+//! # The life of a query
+//!
+//! ```text
+//! SQL text ─ sql/ ──┐
+//!                   ├─► logical plan ─ plan/ ─► physical plan ─ operator/ ─► batches ─ sink/ ─► terminal, file, Rust
+//! frame calls ─ frame/ ┘     ▲                   ▲              │
+//!              source/, function/ (what it names)   └─ memory/ (what it may hold) ─► spill files
+//! ```
+//!
+//! 1. [`Context::sql`] takes one statement. `sql::split` has cut it out of its script with its exact span, and
+//!    `sql::parse` has made it a statement of the engine or one of our own.
+//! 2. `sql::bind` fills in parameters and asks `source/` for the tables that are named by path or by `read_csv(…)`.
+//! 3. The engine plans it: a [`Frame`] is that logical plan with its context. Nothing has run.
+//! 4. [`Frame::run`] optimizes the plan by the rules of `plan/`, makes it a physical plan, and starts it: a [`Run`] is
+//!    a stream of batches with live figures.
+//! 5. Operators reserve what they hold from the [`Budget`](memory::Budget) and spill to the context's private folder.
+//! 6. `sink/` writes the batches, one at a time, to the terminal or to a file.
+//!
+//! The shell, the scripts and the Rust API differ only in where words come from and where rows go.
+
+mod context;
+mod error;
+mod frame;
+pub mod memory;
+mod report;
+pub mod sink;
+pub mod sql;
+
+pub use context::{Context, ContextBuilder};
+pub use error::{Error, Result, Span};
+pub use frame::Frame;
+pub use memory::MemoryLimit;
+pub use report::{Figures, Run};
+
+/// What most programs need: `use partita::prelude::*;`.
+pub mod prelude {
+    pub use crate::{Context, Error, Frame, MemoryLimit, Result};
+    pub use datafusion::prelude::{col, lit};
+}

@@ -1,0 +1,3 @@
+//! The command line: arguments → context → shell or script → exit code.
+
+fn main() {}

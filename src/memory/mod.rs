@@ -1,0 +1,24 @@
+//! The memory limit: how many bytes, who holds them, and where they go when there are too many.
+//!
+//! ```text
+//!            memory limit (resident bytes of the process)
+//!  ├──────────────── capacity of the budget ───────────────┤── headroom ──┤
+//!  │ spillable consumers │ consumers that │    protected   │ code, stacks, │
+//!  │  (sorts, groups)    │  cannot spill  │     reserve    │ scan buffers  │
+//! ```
+//!
+//! [`Budget`] is the engine's memory pool, [`resident`] tells what the process really holds, [`SpillFolder`] is the
+//! private folder that spill files live in. [`Memory`] ties the three to one runtime; nothing else in the crate builds
+//! pools or disk managers.
+
+mod budget;
+mod limit;
+pub(crate) mod resident;
+mod runtime;
+mod spill_folder;
+
+pub use budget::{Budget, Holder};
+pub use limit::MemoryLimit;
+pub(crate) use limit::{bytes, parse_bytes};
+pub(crate) use runtime::Memory;
+pub use spill_folder::SpillFolder;

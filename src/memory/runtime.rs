@@ -1,0 +1,67 @@
+//! Budget, spill folder and the engine's caches, tied to one runtime.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use parking_lot::RwLock;
+
+use super::budget::Budget;
+use super::limit::MemoryLimit;
+use super::spill_folder::SpillFolder;
+use crate::error::Result;
+
+/// The memory of one context: limit, budget, spill folder, and the runtime that the engine sees them through.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    limit: RwLock<MemoryLimit>,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) runtime: Arc<RuntimeEnv>,
+    // After the runtime: its own folder lies inside this one and goes first.
+    pub(crate) folder: SpillFolder,
+}
+
+impl Memory {
+    /// Memory inside `limit`, spilling below `spill_dir`, at most `spill_limit` bytes (by default nine tenths of what
+    /// is free on that disk).
+    pub(crate) fn new(limit: MemoryLimit, spill_dir: Option<&Path>, spill_limit: Option<u64>) -> Result<Self> {
+        let folder = SpillFolder::create(spill_dir)?;
+        let budget = Arc::new(Budget::new(limit));
+        let spill_limit = spill_limit.or_else(|| folder.free_bytes().map(|free| free / 10 * 9)).unwrap_or(u64::MAX);
+        let disk = DiskManagerBuilder::default()
+            .with_mode(DiskManagerMode::Directories(vec![folder.path().to_path_buf()]))
+            .with_max_temp_directory_size(spill_limit);
+        // The engine's caches lie outside the pool: they are kept to a small part of the headroom.
+        let cache = usize::try_from(limit.bytes() / 64).unwrap_or(usize::MAX).min(32 << 20);
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::clone(&budget) as _)
+            .with_disk_manager_builder(disk)
+            .with_metadata_cache_limit(cache)
+            .build_arc()?;
+        Ok(Self { limit: RwLock::new(limit), budget, runtime, folder })
+    }
+
+    pub(crate) fn limit(&self) -> MemoryLimit {
+        *self.limit.read()
+    }
+
+    pub(crate) fn set_limit(&self, limit: MemoryLimit) {
+        *self.limit.write() = limit;
+        self.budget.set_limit(limit);
+    }
+
+    /// The most bytes all spill files together may take.
+    pub(crate) fn spill_limit(&self) -> u64 {
+        self.runtime.disk_manager.max_temp_directory_size()
+    }
+
+    pub(crate) fn set_spill_limit(&self, bytes: u64) -> Result<()> {
+        Ok(self.runtime.disk_manager.set_max_temp_directory_size(bytes)?)
+    }
+
+    /// Bytes in spill files now.
+    pub(crate) fn spilled_now(&self) -> u64 {
+        self.runtime.disk_manager.used_disk_space()
+    }
+}
