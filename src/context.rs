@@ -5,11 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement as EngineStatement;
+use datafusion::sql::sqlparser::dialect::{GenericDialect, dialect_from_str};
+use parking_lot::RwLock;
 
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::memory::{Memory, MemoryLimit};
+use crate::sql::{self, Effect, Parameters, Piece, Settings, Statement};
 
 /// The engine with its catalog and its memory limit. Cheap to clone; clones share everything.
 ///
@@ -28,7 +33,8 @@ pub struct Context {
 
 struct Inner {
     session: SessionContext,
-    memory: Memory,
+    memory: Arc<Memory>,
+    parameters: RwLock<Parameters>,
 }
 
 impl Context {
@@ -43,8 +49,97 @@ impl Context {
     ///
     /// Errors: syntax, names and types, with the place in `text`.
     pub async fn sql(&self, text: &str) -> Result<Frame> {
-        let frame = self.session().sql(text).await?;
-        Ok(Frame::new(self.clone(), frame.into_unoptimized_plan()))
+        let planned = match sql::split(text)?.as_slice() {
+            [piece] => self.plan(piece).await,
+            [] => Err(Error::user("there is no statement here")),
+            pieces => Err(Error::user(format!("one statement is wanted here, not {}", pieces.len()))
+                .with_hint("run scripts with Context::script")
+                .at(pieces[1].start())),
+        };
+        planned.map_err(|error| error.of_text(None, text))
+    }
+
+    /// Plans one piece of a script: parse → bind → define → frame.
+    pub(crate) async fn plan(&self, piece: &Piece<'_>) -> Result<Frame> {
+        self.plan_with(piece, Effect::Whole).await
+    }
+
+    async fn plan_with(&self, piece: &Piece<'_>, effect: Effect) -> Result<Frame> {
+        let mut statement = self.parse(piece)?;
+        sql::normalize(&mut statement, self).map_err(|error| error.at_if_none(piece.start()))?;
+        self.inner.parameters.read().bind(&mut statement)?;
+        let plan = match statement {
+            Statement::Engine(statement) => self.plan_engine(*statement, piece, effect).await?,
+            Statement::Summarize(query) => sql::summarize(self.plan_engine(*query, piece, effect).await?)?,
+            Statement::Use(schema) => {
+                sql::use_schema(&schema, self).map_err(|error| error.at(piece.start()))?;
+                LogicalPlanBuilder::empty(false).build()?
+            }
+        };
+        Ok(Frame::new(self.clone(), plan))
+    }
+
+    /// Plans one piece as far as its physical plan and runs nothing; definitions take effect, without their rows.
+    pub(crate) async fn check(&self, piece: &Piece<'_>) -> Result<()> {
+        let frame = self.plan_with(piece, Effect::Definition).await?;
+        let plan = frame.logical_plan().clone();
+        if !matches!(plan, LogicalPlan::Ddl(_)) {
+            let planned = self.session().state().create_physical_plan(&plan).await;
+            planned.map_err(|error| sql::diagnose(error, piece, &[]))?;
+        }
+        Ok(())
+    }
+
+    fn parse(&self, piece: &Piece<'_>) -> Result<Statement> {
+        let state = self.session().state();
+        let options = &state.config_options().sql_parser;
+        let dialect = dialect_from_str(options.dialect).unwrap_or_else(|| Box::new(GenericDialect {}));
+        sql::parse(piece, &*dialect, options.recursion_limit.get())
+    }
+
+    async fn plan_engine(&self, statement: EngineStatement, piece: &Piece<'_>, effect: Effect) -> Result<LogicalPlan> {
+        let state = self.session().state();
+        let plan = async { sql::define(state.statement_to_plan(statement).await?, effect, self).await };
+        plan.await.map_err(|error| sql::diagnose(error, piece, &self.table_names()))
+    }
+
+    /// The names of all tables and views, without their schemas.
+    fn table_names(&self) -> Vec<String> {
+        let state = self.session().state();
+        let catalogs = state.catalog_list();
+        let schemas = catalogs.catalog_names().into_iter().filter_map(|name| catalogs.catalog(&name)).flat_map(
+            |catalog| catalog.schema_names().into_iter().filter_map(move |name| catalog.schema(&name)),
+        );
+        schemas.flat_map(|schema| schema.table_names()).collect()
+    }
+
+    /// Gives `$name` in later statements the value that `text` says; see [`Parameters`](sql::Parameters).
+    ///
+    /// Errors: a name that is not a word.
+    pub fn set_parameter(&self, name: &str, text: &str) -> Result<()> {
+        self.inner.parameters.write().set(name, text)
+    }
+
+    /// Forgets a parameter; whether it was set.
+    pub fn unset_parameter(&self, name: &str) -> bool {
+        self.inner.parameters.write().unset(name)
+    }
+
+    /// The parameters that are set.
+    pub fn parameters(&self) -> Parameters {
+        self.inner.parameters.read().clone()
+    }
+
+    /// TEMPORARY
+    pub async fn load_dir(&self, dir: &std::path::Path) -> Result<Vec<String>> {
+        for e in std::fs::read_dir(dir)?.flatten() { let p = e.path(); if p.extension().is_some_and(|x| x == "parquet") {
+            self.session().register_parquet(p.file_stem().unwrap().to_str().unwrap(), p.to_str().unwrap(), Default::default()).await?; } }
+        Ok(vec![])
+    }
+
+    /// Removes the spill folder at once, whatever still runs: for a program that is about to end.
+    pub fn close(&self) {
+        self.memory().folder.remove();
     }
 
     /// The memory limit in force.
@@ -63,6 +158,10 @@ impl Context {
 
     pub(crate) fn memory(&self) -> &Memory {
         &self.inner.memory
+    }
+
+    pub(crate) fn shared_memory(&self) -> Arc<Memory> {
+        Arc::clone(&self.inner.memory)
     }
 }
 
@@ -121,13 +220,14 @@ impl ContextBuilder {
             return Err(Error::user("a query needs at least one thread"));
         }
         let memory = Memory::new(self.memory_limit.unwrap_or_default(), self.spill_dir.as_deref(), self.spill_limit)?;
+        let memory = Arc::new(memory);
         let state = SessionStateBuilder::new()
-            .with_config(config(threads))
+            .with_config(config(threads).with_option_extension(Settings::new(Arc::clone(&memory))))
             .with_runtime_env(Arc::clone(&memory.runtime))
             .with_default_features()
             .build();
         let session = SessionContext::new_with_state(state);
-        Ok(Context { inner: Arc::new(Inner { session, memory }) })
+        Ok(Context { inner: Arc::new(Inner { session, memory, parameters: RwLock::default() }) })
     }
 }
 

@@ -45,6 +45,20 @@ impl Span {
         self
     }
 
+    /// The same place, `width` characters wide.
+    pub(crate) fn with_width(mut self, width: usize) -> Self {
+        self.width = width.max(1);
+        self
+    }
+
+    /// The same place, in `file`, with the line of `text` that it stands in.
+    pub(crate) fn of_text(mut self, file: Option<&str>, text: &str) -> Self {
+        self.file = file.map(Arc::from);
+        let line = text.trim_start_matches('\u{feff}').split('\n').nth(self.line.saturating_sub(1) as usize);
+        self.excerpt = line.map(|line| Arc::from(line.trim_end_matches('\r')));
+        self
+    }
+
     /// The file's name, when the text came from one.
     pub fn file(&self) -> Option<&str> {
         self.file.as_deref()
@@ -172,6 +186,23 @@ impl Error {
         self
     }
 
+    /// The same error, at this place when it has none yet.
+    pub(crate) fn at_if_none(self, span: Span) -> Self {
+        if self.span().is_some() { self } else { self.at(span) }
+    }
+
+    /// The same error in other words.
+    pub(crate) fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.0.message = message.into();
+        self
+    }
+
+    /// The same error with its place, if it has one, in `file` and with the line of `text` it stands in.
+    pub(crate) fn of_text(mut self, file: Option<&str>, text: &str) -> Self {
+        self.0.span = self.0.span.map(|span| span.of_text(file, text));
+        self
+    }
+
     /// The same error caused by another.
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
@@ -221,6 +252,18 @@ impl Error {
     /// Whether the query was cancelled, by Ctrl-C or [`Run::cancel`](crate::Run::cancel).
     pub fn is_cancelled(&self) -> bool {
         self.0.kind == Kind::Cancelled
+    }
+
+    /// Whether what reads our rows has gone, as `head` does when it has enough.
+    pub fn is_broken_pipe(&self) -> bool {
+        let mut cause: Option<&(dyn StdError + 'static)> = Some(self);
+        while let Some(error) = cause {
+            if error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe) {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
     }
 
     /// The whole report for a person: `place: message`, the source line with a caret, the hint.

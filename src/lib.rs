@@ -25,6 +25,7 @@ mod error;
 mod frame;
 pub mod memory;
 mod report;
+pub mod script;
 pub mod sink;
 pub mod sql;
 
@@ -32,7 +33,7 @@ pub use context::{Context, ContextBuilder};
 pub use error::{Error, Result, Span};
 pub use frame::Frame;
 pub use memory::MemoryLimit;
-pub use report::{Figures, Run};
+pub use report::{Figures, Monitor, Report, Run};
 
 /// What most programs need: `use partita::prelude::*;`.
 pub mod prelude {

@@ -83,8 +83,12 @@ fn machine() -> u64 {
     system.cgroup_limits().map_or(total, |group| group.total_memory.min(total))
 }
 
-/// A size as people write it: `512MB`, `4GiB`, `1000`.
-pub(crate) fn parse_bytes(text: &str) -> Result<u64> {
+/// A size in bytes as people write it: `512MB`, `4GiB`, `1000`.
+///
+/// ```
+/// assert_eq!(partita::memory::parse_bytes("4GiB").unwrap(), 4 << 30);
+/// ```
+pub fn parse_bytes(text: &str) -> Result<u64> {
     text.trim().parse::<ByteSize>().map(|size| size.as_u64()).map_err(|_| {
         Error::user(format!("'{text}' is no size")).with_hint("write a number and a unit, such as 512MB or 4GiB")
     })

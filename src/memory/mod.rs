@@ -19,6 +19,7 @@ mod spill_folder;
 
 pub use budget::{Budget, Holder};
 pub use limit::MemoryLimit;
-pub(crate) use limit::{bytes, parse_bytes};
+pub(crate) use limit::bytes;
+pub use limit::parse_bytes;
 pub(crate) use runtime::Memory;
 pub use spill_folder::SpillFolder;

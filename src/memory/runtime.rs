@@ -16,6 +16,7 @@ use crate::error::Result;
 #[derive(Debug)]
 pub(crate) struct Memory {
     limit: RwLock<MemoryLimit>,
+    first: (MemoryLimit, u64),
     pub(crate) budget: Arc<Budget>,
     pub(crate) runtime: Arc<RuntimeEnv>,
     // After the runtime: its own folder lies inside this one and goes first.
@@ -39,11 +40,21 @@ impl Memory {
             .with_disk_manager_builder(disk)
             .with_metadata_cache_limit(cache)
             .build_arc()?;
-        Ok(Self { limit: RwLock::new(limit), budget, runtime, folder })
+        Ok(Self { limit: RwLock::new(limit), first: (limit, spill_limit), budget, runtime, folder })
     }
 
     pub(crate) fn limit(&self) -> MemoryLimit {
         *self.limit.read()
+    }
+
+    /// The limit that the context began with: what RESET goes back to.
+    pub(crate) fn first_limit(&self) -> MemoryLimit {
+        self.first.0
+    }
+
+    /// The spill limit in bytes that the context began with.
+    pub(crate) fn first_spill_limit(&self) -> u64 {
+        self.first.1
     }
 
     pub(crate) fn set_limit(&self, limit: MemoryLimit) {

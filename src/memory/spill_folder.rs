@@ -44,6 +44,15 @@ impl SpillFolder {
         self.folder.path()
     }
 
+    /// Removes the folder now. What is still written to it fails.
+    pub fn remove(&self) {
+        if let Err(error) = fs::remove_dir_all(self.path())
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            log::warn!("cannot remove the spill folder '{}': {error}", self.path().display());
+        }
+    }
+
     /// Bytes free on its disk, where the system tells.
     pub fn free_bytes(&self) -> Option<u64> {
         let disk = nix::sys::statvfs::statvfs(self.path()).ok()?;

@@ -1,5 +1,9 @@
 //! What a running and a finished query tells of itself.
 
+mod figures;
 mod run;
+mod summary;
 
-pub use run::{Figures, Run};
+pub use figures::{Figures, Monitor};
+pub use run::Run;
+pub use summary::{Report, StatementReport};

@@ -3,40 +3,18 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::execute_stream;
 use futures::{Stream, StreamExt};
 
+use super::{Figures, Monitor};
 use crate::context::Context;
 use crate::error::{Error, Result};
-
-/// What a query tells of itself while it runs and after.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Figures {
-    /// Rows that came out so far.
-    pub rows: u64,
-    /// Time since the start.
-    pub elapsed: Duration,
-    /// Rows the scans have produced so far.
-    pub rows_read: u64,
-    /// Bytes the scans have read so far, as far as their format counts them.
-    pub bytes_read: u64,
-    /// Bytes of all files the plan scans; 0 where no scan reads files.
-    pub bytes_total: u64,
-    /// Share of the scans that is done, from 0 to 1, where it is known.
-    pub progress: Option<f64>,
-    /// Bytes that all operators of the context hold now.
-    pub reserved: u64,
-    /// The most bytes they have held together since this query began.
-    pub peak_reserved: u64,
-    /// Bytes written to spill files so far.
-    pub spilled_bytes: u64,
-}
 
 /// A running query. It yields batches as they are made; dropping it ends the query.
 ///
@@ -52,23 +30,22 @@ pub struct Figures {
 /// # Ok(()) }
 /// ```
 pub struct Run {
-    context: Context,
-    plan: Arc<dyn ExecutionPlan>,
+    monitor: Monitor,
     stream: Option<SendableRecordBatchStream>,
     schema: SchemaRef,
-    started: Instant,
-    rows: u64,
 }
 
 impl Run {
     pub(crate) async fn start(context: &Context, plan: LogicalPlan) -> Result<Self> {
         let started = Instant::now();
         let state = context.session().state();
-        context.memory().budget.reset_peak();
+        let memory = context.shared_memory();
+        memory.budget.reset_peak();
         let plan = state.create_physical_plan(&plan).await?;
         let task = Arc::new(TaskContext::from(&state));
         let stream = execute_stream(Arc::clone(&plan), task)?;
-        Ok(Self { context: context.clone(), schema: stream.schema(), plan, stream: Some(stream), started, rows: 0 })
+        let monitor = Monitor::new(memory, plan, started);
+        Ok(Self { monitor, schema: stream.schema(), stream: Some(stream) })
     }
 
     /// Names and types of the columns.
@@ -76,42 +53,19 @@ impl Run {
         SchemaRef::clone(&self.schema)
     }
 
-    /// The physical plan; its metrics may be read while it runs.
-    pub fn physical_plan(&self) -> &Arc<dyn ExecutionPlan> {
-        &self.plan
+    /// A handle that tells the figures while the run itself is being read.
+    pub fn monitor(&self) -> Monitor {
+        self.monitor.clone()
+    }
+
+    /// What the query tells of itself now.
+    pub fn figures(&self) -> Figures {
+        self.monitor.figures()
     }
 
     /// Ends the query: its tasks stop, its memory and spill files go. The stream then yields a cancelled error.
     pub fn cancel(&mut self) {
         self.stream = None;
-    }
-
-    /// What the query tells of itself now.
-    pub fn figures(&self) -> Figures {
-        let budget = &self.context.memory().budget;
-        let mut figures = Figures {
-            rows: self.rows,
-            elapsed: self.started.elapsed(),
-            reserved: datafusion::execution::memory_pool::MemoryPool::reserved(&**budget) as u64,
-            peak_reserved: budget.peak() as u64,
-            ..Figures::default()
-        };
-        add_operator(self.plan.as_ref(), &mut figures);
-        figures
-    }
-}
-
-/// Adds up the metrics of an operator and all below it.
-fn add_operator(plan: &dyn ExecutionPlan, figures: &mut Figures) {
-    if let Some(metrics) = plan.metrics() {
-        figures.spilled_bytes += metrics.spilled_bytes().unwrap_or(0) as u64;
-        if plan.children().is_empty() {
-            figures.rows_read += metrics.output_rows().unwrap_or(0) as u64;
-            figures.bytes_read += metrics.sum_by_name("bytes_scanned").map_or(0, |sum| sum.as_usize()) as u64;
-        }
-    }
-    for child in plan.children() {
-        add_operator(child.as_ref(), figures);
     }
 }
 
@@ -122,7 +76,7 @@ impl Stream for Run {
         let Some(stream) = &mut self.stream else { return Poll::Ready(Some(Err(Error::cancelled()))) };
         let batch = task::ready!(stream.poll_next_unpin(cx));
         if let Some(Ok(batch)) = &batch {
-            self.rows += batch.num_rows() as u64;
+            self.monitor.add_rows(batch.num_rows() as u64);
         }
         Poll::Ready(batch.map(|batch| batch.map_err(Error::from)))
     }

@@ -1,5 +1,28 @@
-//! Text in: statements with spans, statements of our own, parameters.
+//! Text in: statements with spans, statements of our own, parameters, options, errors with a place.
 
+mod define;
+mod diagnose;
+mod parameter;
+mod setting;
 mod split;
+mod statement;
+mod summarize;
+mod type_name;
 
+pub(crate) use define::{Effect, define, normalize, use_schema};
+pub(crate) use diagnose::{diagnose, nearest};
+pub use parameter::Parameters;
+pub(crate) use setting::Settings;
 pub use split::{Piece, is_complete, split};
+pub(crate) use split::tokens;
+pub(crate) use statement::{Statement, is_query, parse};
+pub(crate) use summarize::summarize;
+pub use type_name::type_name;
+
+/// The number of rows that a statement says it has written: its `count` column.
+pub(crate) fn written(batch: &datafusion::arrow::record_batch::RecordBatch) -> u64 {
+    use datafusion::arrow::array::AsArray;
+    use datafusion::arrow::datatypes::UInt64Type;
+    let counts = batch.columns().first().and_then(|column| column.as_primitive_opt::<UInt64Type>());
+    counts.map_or(0, |counts| counts.iter().flatten().sum())
+}

@@ -1,0 +1,307 @@
+//! The runner of `.sql` text: statement by statement, rows to where they belong, errors with their place.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::logical_expr::LogicalPlan;
+use futures::StreamExt;
+use parking_lot::Mutex;
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::report::{Figures, Monitor, Report, Run, StatementReport};
+use crate::sink::{self, Format, Sink, Style};
+use crate::sql::{self, Piece};
+
+/// A named piece of SQL text: a file, a command, standard input.
+#[derive(Debug, Clone)]
+pub struct Script {
+    /// What errors call it; none for text without a name.
+    pub name: Option<String>,
+    /// The SQL text.
+    pub text: String,
+}
+
+impl Script {
+    /// Text without a name.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { name: None, text: text.into() }
+    }
+
+    /// The text of a file; `-` is standard input.
+    ///
+    /// Errors: a file that cannot be read or is not UTF-8.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = match path.to_str() {
+            Some("-") => io::read_to_string(io::stdin()),
+            _ => std::fs::read_to_string(path),
+        };
+        let text = text.map_err(|error| Error::io(format!("cannot read '{}'", path.display()), error))?;
+        Ok(Self { name: Some(path.display().to_string()), text })
+    }
+}
+
+/// What happens after a statement failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnError {
+    /// Nothing more runs.
+    #[default]
+    Stop,
+    /// The next statement runs.
+    Continue,
+}
+
+/// How statements run and what is shown of them.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The format of rows.
+    pub format: Format,
+    /// How the table format looks.
+    pub style: Style,
+    /// Whether the time of each statement is told.
+    pub timing: bool,
+    /// Whether each statement is shown before it runs.
+    pub echo: bool,
+    /// Whether statements that write tell how many rows.
+    pub counts: bool,
+    /// Whether statements are planned only; definitions take effect all the same.
+    pub check: bool,
+    /// What happens after an error.
+    pub on_error: OnError,
+    /// The file for the rows of the last query, its format by extension.
+    pub output: Option<PathBuf>,
+}
+
+/// Opens what rows are written to: standard output, a file, a pager, a test's buffer.
+pub type OpenWriter = Box<dyn FnMut() -> io::Result<Box<dyn Write + Send>> + Send>;
+
+/// Runs scripts in a context. Rows go to the writer, everything else (errors, times, echoed statements) to `notes`.
+///
+/// Statements are not transactions: what ran before an error stays done.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+/// use partita::script::{Runner, Script, Settings};
+/// let mut runner = Runner::new(partita::Context::builder().build()?, Settings::default());
+/// assert!(runner.run(&[Script::new("CREATE TABLE t AS SELECT 1 AS a; SELECT * FROM t")]).await);
+/// assert_eq!(runner.report().statements().len(), 2);
+/// # Ok(()) }
+/// ```
+pub struct Runner {
+    context: Context,
+    /// How statements run from now on.
+    pub settings: Settings,
+    rows: OpenWriter,
+    notes: Box<dyn Write + Send>,
+    report: Report,
+    current: Arc<Mutex<Option<Monitor>>>,
+}
+
+impl Runner {
+    /// A runner that writes rows to standard output and notes to standard error.
+    pub fn new(context: Context, settings: Settings) -> Self {
+        let report = Report::new(&context);
+        let rows: OpenWriter = Box::new(|| Ok(Box::new(io::stdout())));
+        Self { context, settings, rows, notes: Box::new(io::stderr()), report, current: Arc::default() }
+    }
+
+    /// The same runner with other places for rows and notes.
+    pub fn with_writers(mut self, rows: OpenWriter, notes: Box<dyn Write + Send>) -> Self {
+        self.rows = rows;
+        self.notes = notes;
+        self
+    }
+
+    /// Sends the rows of later queries elsewhere.
+    pub fn set_rows(&mut self, rows: OpenWriter) {
+        self.rows = rows;
+    }
+
+    /// The context that statements run in.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// What the statements so far did.
+    pub fn report(&mut self) -> &mut Report {
+        &mut self.report
+    }
+
+    /// Tells the figures of the query that runs, from any thread; none between queries.
+    pub fn watch(&self) -> impl Fn() -> Option<Figures> + Send + Sync + 'static {
+        let current = Arc::clone(&self.current);
+        move || current.lock().as_ref().map(Monitor::figures)
+    }
+
+    /// Runs scripts in order; whether all their statements succeeded. Errors are told in the notes and the report.
+    ///
+    /// Dropping the future ends the running query.
+    pub async fn run(&mut self, scripts: &[Script]) -> bool {
+        let last_query = self.settings.output.as_ref().and_then(|_| last_query(scripts));
+        let mut good = true;
+        for (number, script) in scripts.iter().enumerate() {
+            let output = last_query.filter(|(of, _)| *of == number).map(|(_, piece)| piece);
+            good &= self.run_script(script, output).await;
+            if !good && self.settings.on_error == OnError::Stop {
+                break;
+            }
+        }
+        good
+    }
+
+    async fn run_script(&mut self, script: &Script, output: Option<usize>) -> bool {
+        let pieces = match sql::split(&script.text) {
+            Ok(pieces) => pieces,
+            Err(error) => {
+                self.tell(&error.of_text(script.name.as_deref(), &script.text));
+                return false;
+            }
+        };
+        let mut good = true;
+        for (number, piece) in pieces.iter().enumerate() {
+            let file = self.settings.output.clone().filter(|_| output == Some(number));
+            if let Err(error) = self.run_piece(script, piece, file).await {
+                // Whoever read our rows has left: there is nobody to tell.
+                if error.is_broken_pipe() {
+                    return good;
+                }
+                self.tell(&error);
+                good = false;
+                if self.settings.on_error == OnError::Stop {
+                    break;
+                }
+            }
+        }
+        good
+    }
+
+    async fn run_piece(&mut self, script: &Script, piece: &Piece<'_>, file: Option<PathBuf>) -> Result<()> {
+        if self.settings.echo {
+            self.note(&format!("{};", piece.text));
+        }
+        let started = Instant::now();
+        let done = self.execute(piece, file).await.map_err(|error| error.of_text(script.name.as_deref(), &script.text));
+        *self.current.lock() = None;
+        let elapsed = started.elapsed();
+        self.push_report(script, piece, elapsed, &done);
+        if self.settings.timing {
+            self.note(&format!("time: {:.3} s", elapsed.as_secs_f64()));
+        }
+        done.map(drop)
+    }
+
+    fn push_report(&mut self, script: &Script, piece: &Piece<'_>, elapsed: Duration, done: &Result<Figures>) {
+        let told = StatementReport {
+            file: script.name.clone(),
+            line: piece.line,
+            sql: piece.text.to_string(),
+            rows: None,
+            seconds: elapsed.as_secs_f64(),
+            peak_reserved: 0,
+            spilled_bytes: 0,
+            error: done.as_ref().err().map(ToString::to_string),
+        };
+        let told = match done {
+            Ok(figures) => told.finished(figures),
+            Err(_) => told,
+        };
+        self.report.push(told);
+    }
+
+    /// Plans one statement, runs it and writes its rows.
+    async fn execute(&mut self, piece: &Piece<'_>, file: Option<PathBuf>) -> Result<Figures> {
+        let at = |error: Error| error.at_if_none(piece.start());
+        if self.settings.check {
+            return self.context.check(piece).await.map(|()| Figures::default()).map_err(at);
+        }
+        let frame = self.context.plan(piece).await.map_err(at)?;
+        let kind = Kind::of(&frame);
+        let sink = match (kind, file) {
+            (Kind::Definition, _) => return Ok(Figures::default()),
+            (Kind::Write, _) => None,
+            (Kind::Query, Some(path)) => Some(sink::to_file(&path)?),
+            (Kind::Query, None) => {
+                Some(sink::to_writer(self.settings.format, &self.settings.style, (self.rows)().map_err(Error::from)?))
+            }
+        };
+        let figures = self.drain(&frame, sink).await.map_err(at)?;
+        if kind == Kind::Write && self.settings.counts {
+            self.note(&format!("{} rows written", figures.rows));
+        }
+        Ok(figures)
+    }
+
+    /// Runs on a thread of the runtime, so that whoever waits here can be told to stop at any time.
+    async fn drain(&mut self, frame: &Frame, sink: Option<Box<dyn Sink>>) -> Result<Figures> {
+        let run = frame.run().await?;
+        let monitor = run.monitor();
+        *self.current.lock() = Some(monitor.clone());
+        let drained = match sink {
+            Some(sink) => SpawnedTask::spawn(write_rows(run, sink)).join().await,
+            None => SpawnedTask::spawn(count_written(run)).join().await,
+        };
+        let written = drained.map_err(|error| Error::internal(format!("the query's task ended: {error}")))??;
+        let figures = monitor.figures();
+        Ok(Figures { rows: written.unwrap_or(figures.rows), ..figures })
+    }
+
+    fn tell(&mut self, error: &Error) {
+        self.note(&format!("error: {}", error.report()));
+    }
+
+    /// Notes are best effort: a closed standard error is no reason to stop.
+    fn note(&mut self, text: &str) {
+        let _ = writeln!(self.notes, "{text}");
+    }
+}
+
+/// What a statement gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Rows for a person.
+    Query,
+    /// One row that counts the rows it wrote.
+    Write,
+    /// Nothing: it has taken effect already.
+    Definition,
+}
+
+impl Kind {
+    fn of(frame: &Frame) -> Self {
+        match frame.logical_plan() {
+            LogicalPlan::Dml(_) | LogicalPlan::Copy(_) => Self::Write,
+            plan if plan.schema().fields().is_empty() => Self::Definition,
+            _ => Self::Query,
+        }
+    }
+}
+
+/// The script and the statement in it whose rows go to `--output`.
+fn last_query(scripts: &[Script]) -> Option<(usize, usize)> {
+    scripts.iter().enumerate().rev().find_map(|(script, text)| {
+        let pieces = sql::split(&text.text).ok()?;
+        Some((script, pieces.iter().rposition(sql::is_query)?))
+    })
+}
+
+async fn write_rows(mut run: Run, mut sink: Box<dyn Sink>) -> Result<Option<u64>> {
+    sink.begin(&run.schema())?;
+    while let Some(batch) = run.next().await {
+        sink.write(&batch?)?;
+    }
+    sink.finish()?;
+    Ok(None)
+}
+
+/// A statement that writes gives one row with the number of rows written.
+async fn count_written(mut run: Run) -> Result<Option<u64>> {
+    let mut rows = 0;
+    while let Some(batch) = run.next().await {
+        rows += sql::written(&batch?);
+    }
+    Ok(Some(rows))
+}

@@ -1,0 +1,127 @@
+//! Statements that define things: tables, views, schemas, options. They take effect when they are planned.
+
+use datafusion::common::DataFusionError;
+use datafusion::logical_expr::{DdlStatement, LogicalPlan, LogicalPlanBuilder, Statement as EngineStatement};
+use datafusion::sql::parser::Statement as Parsed;
+use datafusion::sql::sqlparser::ast::{self, Ident, ObjectName};
+
+use super::diagnose::nearest;
+use super::setting::{Settings, canonical};
+use super::statement::Statement;
+use crate::context::Context;
+use crate::error::{Error, Result};
+
+/// Makes a statement the engine's in every word: options by their full names, and nothing temporary.
+///
+/// All tables and views live in the catalog of the context and go with it, so that TEMPORARY, which the engine
+/// refuses, says nothing new.
+pub(crate) fn normalize(statement: &mut Statement, context: &Context) -> Result<()> {
+    let Statement::Engine(parsed) = statement else { return Ok(()) };
+    match &mut **parsed {
+        Parsed::CreateExternalTable(table) => table.temporary = false,
+        Parsed::Statement(statement) => match &mut **statement {
+            ast::Statement::CreateTable(table) => table.temporary = false,
+            ast::Statement::CreateView(view) => view.temporary = false,
+            ast::Statement::ShowVariable { variable } => *variable = option_shown(variable, context)?,
+            _ => {}
+        },
+        _ => {}
+    }
+    Ok(())
+}
+
+/// `SHOW name [VERBOSE]` with the option's full name.
+fn option_shown(words: &[Ident], context: &Context) -> Result<Vec<Ident>> {
+    let verbose = words.last().filter(|word| word.value.eq_ignore_ascii_case("verbose"));
+    let name = words[..words.len() - usize::from(verbose.is_some())]
+        .iter()
+        .map(|word| word.value.as_str())
+        .collect::<Vec<_>>()
+        .join(".");
+    let state = context.session().state();
+    let mut name = canonical(&name, state.config_options())?;
+    // What is set through us alone is shown by the engine under its own name.
+    if !state.config_options().entries().iter().any(|entry| entry.key == name) {
+        name = name.replace("partita.", "datafusion.runtime.");
+    }
+    let mut words: Vec<Ident> = name.split('.').map(Ident::new).collect();
+    words.extend(verbose.map(|_| Ident::new("verbose")));
+    Ok(words)
+}
+
+/// How much of a definition is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// All of it.
+    Whole,
+    /// The names and types alone: CREATE TABLE AS makes an empty table.
+    Definition,
+}
+
+/// Carries out a plan that defines something and gives the plan of its result; any other plan comes back as it is.
+pub(crate) async fn define(plan: LogicalPlan, effect: Effect, context: &Context) -> Result<LogicalPlan, DataFusionError> {
+    match plan {
+        LogicalPlan::Statement(EngineStatement::SetVariable(mut set)) => {
+            set.variable = canonical(&set.variable, context.session().state().config_options())?;
+            run(LogicalPlan::Statement(EngineStatement::SetVariable(set)), context).await
+        }
+        LogicalPlan::Statement(EngineStatement::ResetVariable(mut reset)) => {
+            reset.variable = canonical(&reset.variable, context.session().state().config_options())?;
+            if let Some(ours) = reset.variable.strip_prefix("partita.") {
+                Settings::new(context.shared_memory()).reset(ours)?;
+                return LogicalPlanBuilder::empty(false).build();
+            }
+            run(LogicalPlan::Statement(EngineStatement::ResetVariable(reset)), context).await
+        }
+        LogicalPlan::Statement(EngineStatement::TransactionStart(_) | EngineStatement::TransactionEnd(_)) => {
+            Err(Error::user("there are no transactions: every statement stands alone")
+                .with_hint("leave out BEGIN, COMMIT and ROLLBACK")
+                .into())
+        }
+        LogicalPlan::Ddl(DdlStatement::CreateIndex(_)) => {
+            Err(Error::user("there are no indexes").with_hint("sort or partition the files instead").into())
+        }
+        LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(mut table)) if effect == Effect::Definition => {
+            let input = LogicalPlanBuilder::new_from_arc(table.input).limit(0, Some(0))?.build()?;
+            table.input = input.into();
+            run(LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(table)), context).await
+        }
+        plan @ (LogicalPlan::Ddl(_) | LogicalPlan::Statement(_)) => run(plan, context).await,
+        plan => Ok(plan),
+    }
+}
+
+async fn run(plan: LogicalPlan, context: &Context) -> Result<LogicalPlan, DataFusionError> {
+    Ok(context.session().execute_logical_plan(plan).await?.into_unoptimized_plan())
+}
+
+/// `USE schema`, `USE catalog`, `USE catalog.schema`: where names without a schema are looked up from now on.
+pub(crate) fn use_schema(name: &ObjectName, context: &Context) -> Result<()> {
+    let state = context.session().state();
+    let catalogs = state.catalog_list();
+    let words: Vec<String> = name.0.iter().map(|part| part.to_string().trim_matches('"').to_string()).collect();
+    let current = state.config_options().catalog.default_catalog.clone();
+    let (catalog, schema) = match words.as_slice() {
+        [catalog, schema] => (catalog.clone(), schema.clone()),
+        [word] if catalogs.catalog(&current).is_some_and(|catalog| catalog.schema(word).is_some()) => {
+            (current, word.clone())
+        }
+        [word] if catalogs.catalog(word).is_some() => (word.clone(), "public".to_string()),
+        [word] => (current, word.clone()),
+        _ => return Err(Error::user(format!("'{name}' names no schema"))),
+    };
+    let schemas = catalogs.catalog(&catalog).map(|catalog| catalog.schema_names()).unwrap_or_default();
+    if !schemas.contains(&schema) {
+        let error = Error::user(format!("schema '{name}' not found"));
+        return Err(match nearest(&schema, &schemas) {
+            Some(meant) => error.with_hint(format!("did you mean '{meant}'?")),
+            None => error.with_hint(format!("CREATE SCHEMA {name} makes it")),
+        });
+    }
+    let state = context.session().state_ref();
+    let mut state = state.write();
+    let options = state.config_mut().options_mut();
+    options.catalog.default_catalog = catalog;
+    options.catalog.default_schema = schema;
+    Ok(())
+}
