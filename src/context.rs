@@ -10,6 +10,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::memory::{Memory, MemoryLimit};
+use crate::operator::AtomicWrites;
 
 /// The engine with its catalog and its memory limit. Cheap to clone; clones share everything.
 ///
@@ -125,6 +126,7 @@ impl ContextBuilder {
             .with_config(config(threads))
             .with_runtime_env(Arc::clone(&memory.runtime))
             .with_default_features()
+            .with_physical_optimizer_rule(Arc::new(AtomicWrites))
             .build();
         let session = SessionContext::new_with_state(state);
         Ok(Context { inner: Arc::new(Inner { session, memory }) })

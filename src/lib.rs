@@ -24,6 +24,7 @@ mod context;
 mod error;
 mod frame;
 pub mod memory;
+mod operator;
 mod report;
 pub mod sink;
 pub mod sql;

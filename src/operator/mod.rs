@@ -1,0 +1,11 @@
+//! Physical operators of ours, one a file: what the engine's own do not keep to.
+//!
+//! `CommitExec` makes a write all or nothing; [`AtomicWrites`] is the rule that puts it into plans.
+
+mod atomic_writes;
+mod commit;
+mod staging;
+mod staging_store;
+
+pub(crate) use atomic_writes::AtomicWrites;
+pub(crate) use staging::Staging;
