@@ -1,0 +1,48 @@
+//! How rows look to a person.
+
+/// How rows look to a person. Machine formats look at none of it.
+///
+/// ```
+/// use partita::sink::Style;
+/// let style = Style { max_rows: 10, ..Style::default() };
+/// assert_eq!(style.null_text, "NULL");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Style {
+    /// The most rows a table shows: the first and the last half of them. It holds that many.
+    pub max_rows: usize,
+    /// The terminal's columns; a table that is wider leaves columns out. `None`: as wide as it needs to be.
+    pub max_width: Option<usize>,
+    /// Whether to color with ANSI escapes.
+    pub colors: bool,
+    /// What stands for NULL.
+    pub null_text: String,
+    /// Whether a table shows each row as a record of lines, as [`Format::Vertical`](super::Format::Vertical) does.
+    pub expanded: bool,
+}
+
+impl Default for Style {
+    /// 40 rows, any width, no colors.
+    fn default() -> Self {
+        Self { max_rows: 40, max_width: None, colors: false, null_text: "NULL".into(), expanded: false }
+    }
+}
+
+/// What a piece of text is, and so its color.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tone {
+    Name,
+    Faint,
+    Plain,
+}
+
+impl Style {
+    /// `text` in the color of its tone.
+    pub(super) fn paint(&self, tone: Tone, text: String) -> String {
+        match tone {
+            Tone::Name if self.colors => format!("\x1b[1m{text}\x1b[0m"),
+            Tone::Faint if self.colors => format!("\x1b[2m{text}\x1b[0m"),
+            _ => text,
+        }
+    }
+}
