@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::memory::{Memory, MemoryLimit};
 use crate::operator::AtomicWrites;
+use crate::sink;
 
 /// The engine with its catalog and its memory limit. Cheap to clone; clones share everything.
 ///
@@ -44,7 +45,12 @@ impl Context {
     ///
     /// Errors: syntax, names and types, with the place in `text`.
     pub async fn sql(&self, text: &str) -> Result<Frame> {
-        let frame = self.session().sql(text).await?;
+        let state = self.session().state();
+        let dialect = state.config_options().sql_parser.dialect;
+        let mut statement = state.sql_to_statement(&sink::copy_text(text)?, &dialect)?;
+        sink::copy_words(&mut statement)?;
+        let plan = state.statement_to_plan(statement).await?;
+        let frame = self.session().execute_logical_plan(plan).await?;
         Ok(Frame::new(self.clone(), frame.into_unoptimized_plan()))
     }
 

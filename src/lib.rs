@@ -31,7 +31,7 @@ pub mod sql;
 
 pub use context::{Context, ContextBuilder};
 pub use error::{Error, Result, Span};
-pub use frame::Frame;
+pub use frame::{Frame, Write};
 pub use memory::MemoryLimit;
 pub use report::{Figures, Run};
 

@@ -139,3 +139,122 @@ async fn an_insert_is_seen_by_the_next_query() {
     run(&ctx, &format!("INSERT INTO t SELECT x, day FROM {FAILS_LATE}")).await.unwrap_err();
     assert_eq!(tree(root.path()), before);
 }
+
+/// Rows of every common type, and NULL in each.
+const TYPES: &str = "(SELECT value AS n, CASE WHEN value % 3 > 0 THEN value * 0.5 END AS x, 'a,\"b\" ' || value AS s,
+    CASE WHEN value % 4 > 0 THEN DATE '2024-02-29' END AS d, value % 2 = 0 AS b,
+    arrow_cast(value * 100, 'Decimal128(12, 2)') AS money FROM generate_series(1, 1000))";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_format_gives_back_what_it_took() {
+    let ctx = context();
+    let (_root, path) = folder();
+    run(&ctx, &format!("CREATE TABLE types AS SELECT * FROM {TYPES}")).await.unwrap();
+    let columns = "n BIGINT, x DOUBLE, s VARCHAR, d DATE, b BOOLEAN, money DECIMAL(12,2)";
+    for (file, read) in [
+        ("t.parquet", "PARQUET"),
+        ("t.csv", "CSV"),
+        ("t.csv.gz", "CSV OPTIONS ('format.compression' 'gzip')"),
+        ("t.tsv", "CSV OPTIONS ('format.delimiter' '\t')"),
+        ("t.ndjson", "JSON"),
+        ("t.jsonl.zst", "JSON OPTIONS ('format.compression' 'zstd')"),
+        ("t.arrow", "ARROW"),
+    ] {
+        assert_eq!(write(&ctx, &format!("COPY types TO '{path}/{file}'")).await, 1000, "{file}");
+        let read = match read.split_once(' ') {
+            Some((format, options)) => format!("STORED AS {format} LOCATION '{path}/{file}' {options}"),
+            None => format!("STORED AS {read} LOCATION '{path}/{file}'"),
+        };
+        let columns = if file.ends_with(".arrow") { String::new() } else { format!("({columns})") };
+        run(&ctx, &format!("CREATE OR REPLACE EXTERNAL TABLE back {columns} {read}")).await.unwrap();
+        let differ = "SELECT count(*) FROM (SELECT * FROM types EXCEPT SELECT * FROM back)";
+        assert_eq!((number(&ctx, "SELECT count(*) FROM back").await, number(&ctx, differ).await), (1000, 0), "{file}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn options_have_short_names() {
+    let ctx = context();
+    let (root, path) = folder();
+    let copy =
+        |target: &str, rest: &str| format!("COPY (SELECT 1 AS a, NULL AS b, 'x' AS \"K\") TO '{path}/{target}' {rest}");
+    let text = |name: &str| std::fs::read_to_string(root.path().join(name)).unwrap();
+    write(&ctx, &copy("x.csv", "(HEADER false, DELIMITER ';', NULLSTR 'NA')")).await;
+    assert_eq!(text("x.csv"), "1;NA;x\n");
+    write(&ctx, &copy("y.txt", "WITH (FORMAT csv, delim '\\t')")).await;
+    assert_eq!(text("y.txt"), "a\tb\tK\n1\t\tx\n");
+    write(&ctx, &copy("z.parquet", "(COMPRESSION zstd, ROW_GROUP_SIZE 1000)")).await;
+    write(&ctx, &copy("parts", "(FORMAT json, PARTITION_BY (\"K\"))")).await;
+    assert!(tree(root.path()).contains(&"parts/K=x".to_string()));
+    write(&ctx, &copy("w[1]*.csv", "")).await;
+    assert!(root.path().join("w[1]*.csv").is_file());
+    let error = run(&ctx, &copy("q", "")).await.unwrap_err();
+    assert!(error.is_user() && error.hint().unwrap().contains("STORED AS"), "{error:?}");
+    let error = run(&ctx, &copy("q.parqet", "")).await.unwrap_err();
+    assert_eq!(error.hint(), Some("did you mean 'parquet'?"));
+    run(&ctx, &copy("q.csv", "(no_such_option 1)")).await.unwrap_err();
+    run(&ctx, &format!("EXPLAIN {}", copy("q.csv", "(HEADER)"))).await.unwrap();
+    assert!(!root.path().join("q.csv").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn null_is_no_partition() {
+    let ctx = context();
+    let (root, path) = folder();
+    for format in ["PARQUET", "CSV", "JSON"] {
+        let sql = format!(
+            "COPY (SELECT value AS n, nullif(value, 3) AS k FROM generate_series(1, 5)) TO '{path}/out' STORED AS {format} PARTITIONED BY (k)"
+        );
+        let error = run(&ctx, &sql).await.unwrap_err();
+        assert!(error.is_data() && error.to_string().contains("'k'"), "{error:?}");
+        assert_eq!(tree(root.path()), Vec::<String>::new());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn frames_write_what_copy_writes() {
+    let ctx = context();
+    let (root, path) = folder();
+    let frame = ctx.sql("SELECT value AS n, value % 2 AS k FROM generate_series(1, 10)").await.unwrap();
+    assert_eq!(frame.write_parquet(root.path().join("a.parquet")).await.unwrap(), 10);
+    assert_eq!(frame.write_csv(root.path().join("b.tsv")).option("header", false).await.unwrap(), 10);
+    assert!(std::fs::read_to_string(root.path().join("b.tsv")).unwrap().starts_with("1\t1\n"));
+    assert_eq!(frame.write_json(root.path().join("c")).partition_by(["k"]).await.unwrap(), 10);
+    assert!(tree(root.path()).contains(&"c/k=0".to_string()));
+    assert_eq!(frame.write_arrow(root.path().join("d.arrow")).await.unwrap(), 10);
+    let failing = ctx.sql(&format!("SELECT * FROM {FAILS_LATE}")).await.unwrap();
+    let before = tree(root.path());
+    failing.write_parquet(root.path().join("a.parquet")).await.unwrap_err();
+    assert_eq!(tree(root.path()), before);
+    assert!(frame.write_csv(format!("{path}/a.parquet/x.csv")).await.unwrap_err().is_io());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_sink_is_there_when_it_has_finished() {
+    let ctx = context();
+    let (root, path) = folder();
+    for (file, read) in [("o.csv", "CSV"), ("o.ndjson", "JSON"), ("o.parquet", "PARQUET"), ("o.arrow", "ARROW")] {
+        let target = root.path().join(file);
+        for finish in [false, true] {
+            let mut rows = ctx.sql(&format!("SELECT * FROM {TYPES}")).await.unwrap().run().await.unwrap();
+            let mut sink = partita::sink::to_file(&target).unwrap();
+            sink.begin(&rows.schema()).unwrap();
+            while let Some(batch) = rows.next().await {
+                sink.write(&batch.unwrap()).unwrap();
+            }
+            assert!(!target.exists());
+            if finish {
+                sink.finish().unwrap();
+            }
+            drop(sink);
+            assert_eq!(target.exists(), finish);
+        }
+        run(&ctx, &format!("CREATE OR REPLACE EXTERNAL TABLE o STORED AS {read} LOCATION '{path}/{file}'"))
+            .await
+            .unwrap();
+        assert_eq!(number(&ctx, "SELECT count(*) + count(DISTINCT s) FROM o").await, 2000, "{file}");
+    }
+    assert_eq!(tree(root.path()), ["o.arrow", "o.csv", "o.ndjson", "o.parquet"]);
+    let error = partita::sink::to_file(root.path().join("none/x.txt")).err().unwrap();
+    assert!(error.is_user() && error.hint().is_some());
+}

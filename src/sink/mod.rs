@@ -5,6 +5,7 @@
 //! rows. [`to_writer`] and [`to_file`] make sinks.
 
 mod copy;
+mod copy_syntax;
 mod delimited;
 mod file;
 mod format;
@@ -22,7 +23,8 @@ use datafusion::arrow::record_batch::RecordBatch;
 
 use crate::error::Result;
 
-pub(crate) use copy::{copy_text, copy_words};
+pub(crate) use copy::{Words, copy_words, target_url};
+pub(crate) use copy_syntax::copy_text;
 pub use file::{FileFormat, file_format, to_file};
 pub use format::{Format, to_writer};
 pub use output::is_broken_pipe;

@@ -1,5 +1,7 @@
 //! How rows look to a person.
 
+use std::io::IsTerminal;
+
 /// How rows look to a person. Machine formats look at none of it.
 ///
 /// ```
@@ -25,6 +27,19 @@ impl Default for Style {
     /// 40 rows, any width, no colors.
     fn default() -> Self {
         Self { max_rows: 40, max_width: None, colors: false, null_text: "NULL".into(), expanded: false }
+    }
+}
+
+impl Style {
+    /// The style of the standard output: as wide as the terminal and, unless `NO_COLOR` is set, colored; where it is
+    /// no terminal, the default.
+    pub fn terminal() -> Self {
+        if !std::io::stdout().is_terminal() {
+            return Self::default();
+        }
+        let max_width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+        let colors = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self { max_width, colors, ..Self::default() }
     }
 }
 
