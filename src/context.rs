@@ -14,6 +14,7 @@ use parking_lot::RwLock;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::memory::{Memory, MemoryLimit};
+use crate::operator::AtomicWrites;
 use crate::sql::{self, Effect, Parameters, Piece, Settings, Statement};
 
 /// The engine with its catalog and its memory limit. Cheap to clone; clones share everything.
@@ -107,9 +108,11 @@ impl Context {
     fn table_names(&self) -> Vec<String> {
         let state = self.session().state();
         let catalogs = state.catalog_list();
-        let schemas = catalogs.catalog_names().into_iter().filter_map(|name| catalogs.catalog(&name)).flat_map(
-            |catalog| catalog.schema_names().into_iter().filter_map(move |name| catalog.schema(&name)),
-        );
+        let schemas = catalogs
+            .catalog_names()
+            .into_iter()
+            .filter_map(|name| catalogs.catalog(&name))
+            .flat_map(|catalog| catalog.schema_names().into_iter().filter_map(move |name| catalog.schema(&name)));
         schemas.flat_map(|schema| schema.table_names()).collect()
     }
 
@@ -130,10 +133,16 @@ impl Context {
         self.inner.parameters.read().clone()
     }
 
-    /// TEMPORARY
-    pub async fn load_dir(&self, dir: &std::path::Path) -> Result<Vec<String>> {
-        for e in std::fs::read_dir(dir)?.flatten() { let p = e.path(); if p.extension().is_some_and(|x| x == "parquet") {
-            self.session().register_parquet(p.file_stem().unwrap().to_str().unwrap(), p.to_str().unwrap(), Default::default()).await?; } }
+    /// Makes every data file, or folder of files of one format, in `folder` a table named by its stem.
+    pub async fn load_dir(&self, folder: impl AsRef<std::path::Path>) -> Result<Vec<String>> {
+        for e in std::fs::read_dir(folder)?.flatten() {
+            let p = e.path();
+            if p.extension().is_some_and(|x| x == "parquet") {
+                self.session()
+                    .register_parquet(p.file_stem().unwrap().to_str().unwrap(), p.to_str().unwrap(), Default::default())
+                    .await?;
+            }
+        }
         Ok(vec![])
     }
 
@@ -225,6 +234,7 @@ impl ContextBuilder {
             .with_config(config(threads).with_option_extension(Settings::new(Arc::clone(&memory))))
             .with_runtime_env(Arc::clone(&memory.runtime))
             .with_default_features()
+            .with_physical_optimizer_rule(Arc::new(AtomicWrites))
             .build();
         let session = SessionContext::new_with_state(state);
         Ok(Context { inner: Arc::new(Inner { session, memory, parameters: RwLock::default() }) })

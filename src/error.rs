@@ -191,6 +191,12 @@ impl Error {
         if self.span().is_some() { self } else { self.at(span) }
     }
 
+    /// The same error with its place, if it has one, seen from elsewhere.
+    pub(crate) fn map_span(mut self, map: impl FnOnce(Span) -> Span) -> Self {
+        self.0.span = self.0.span.map(map);
+        self
+    }
+
     /// The same error in other words.
     pub(crate) fn with_message(mut self, message: impl Into<String>) -> Self {
         self.0.message = message.into();
@@ -198,9 +204,8 @@ impl Error {
     }
 
     /// The same error with its place, if it has one, in `file` and with the line of `text` it stands in.
-    pub(crate) fn of_text(mut self, file: Option<&str>, text: &str) -> Self {
-        self.0.span = self.0.span.map(|span| span.of_text(file, text));
-        self
+    pub(crate) fn of_text(self, file: Option<&str>, text: &str) -> Self {
+        self.map_span(|span| span.of_text(file, text))
     }
 
     /// The same error caused by another.
@@ -252,18 +257,6 @@ impl Error {
     /// Whether the query was cancelled, by Ctrl-C or [`Run::cancel`](crate::Run::cancel).
     pub fn is_cancelled(&self) -> bool {
         self.0.kind == Kind::Cancelled
-    }
-
-    /// Whether what reads our rows has gone, as `head` does when it has enough.
-    pub fn is_broken_pipe(&self) -> bool {
-        let mut cause: Option<&(dyn StdError + 'static)> = Some(self);
-        while let Some(error) = cause {
-            if error.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe) {
-                return true;
-            }
-            cause = error.source();
-        }
-        false
     }
 
     /// The whole report for a person: `place: message`, the source line with a caret, the hint.

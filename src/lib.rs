@@ -24,6 +24,7 @@ mod context;
 mod error;
 mod frame;
 pub mod memory;
+mod operator;
 mod report;
 pub mod script;
 pub mod sink;
@@ -31,7 +32,7 @@ pub mod sql;
 
 pub use context::{Context, ContextBuilder};
 pub use error::{Error, Result, Span};
-pub use frame::Frame;
+pub use frame::{Frame, Write};
 pub use memory::MemoryLimit;
 pub use report::{Figures, Monitor, Report, Run};
 

@@ -1,10 +1,11 @@
 //! The command line: arguments → context → shell or script → exit code. The only place that exits.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Parser, ValueEnum};
 use partita::script::{OnError, Runner, Script, Settings};
 use partita::sink::{Format, Style};
@@ -47,8 +48,8 @@ struct Arguments {
     #[arg(short, long, value_name = "DIR")]
     load: Vec<PathBuf>,
     /// The format of rows
-    #[arg(long, value_enum, default_value = "table")]
-    format: FormatName,
+    #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(Format::ALL.map(Format::name)))]
+    format: Option<String>,
     /// Where the rows of the last query go; format by extension: csv tsv json ndjson parquet arrow
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -76,18 +77,6 @@ struct Arguments {
     /// Run no init script
     #[arg(long)]
     no_init: bool,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum FormatName {
-    Table,
-    Csv,
-    Tsv,
-    Json,
-    Ndjson,
-    Markdown,
-    Vertical,
-    None,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -151,7 +140,7 @@ async fn session(arguments: &Arguments, context: &Context) -> Result<bool> {
     for folder in &arguments.load {
         context.load_dir(folder).await?;
     }
-    let mut runner = Runner::new(context.clone(), settings(arguments));
+    let mut runner = Runner::new(context.clone(), settings(arguments)?);
     let scripts = scripts(arguments)?;
     let good = tokio::select! {
         good = run_scripts(&mut runner, arguments, &scripts) => good?,
@@ -195,21 +184,22 @@ fn init_script(arguments: &Arguments) -> Result<Option<Script>> {
     arguments.init.as_deref().map(Script::read).transpose()
 }
 
-fn settings(arguments: &Arguments) -> Settings {
+fn settings(arguments: &Arguments) -> Result<Settings> {
+    let format = arguments.format.as_deref().map(str::parse).transpose()?;
     let on_error = match arguments.on_error {
         OnErrorName::Stop => OnError::Stop,
         OnErrorName::Continue => OnError::Continue,
     };
-    Settings {
-        format: Format::default(),
-        style: Style::default(),
+    Ok(Settings {
+        format: format.unwrap_or_default(),
+        style: Style::terminal(),
         timing: arguments.timing,
         echo: arguments.echo,
         counts: false,
         check: arguments.check,
         on_error,
         output: arguments.output.clone(),
-    }
+    })
 }
 
 /// Waits for Ctrl-C or the system's wish to end; tells which it was.

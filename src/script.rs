@@ -166,7 +166,7 @@ impl Runner {
             let file = self.settings.output.clone().filter(|_| output == Some(number));
             if let Err(error) = self.run_piece(script, piece, file).await {
                 // Whoever read our rows has left: there is nobody to tell.
-                if error.is_broken_pipe() {
+                if sink::is_broken_pipe(&error) {
                     return good;
                 }
                 self.tell(&error);

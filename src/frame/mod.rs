@@ -1,5 +1,7 @@
 //! The lazy dataframe: a logical plan with the context it will run in.
 
+mod write;
+
 use std::fmt;
 
 use datafusion::arrow::datatypes::SchemaRef;
@@ -10,6 +12,8 @@ use futures::TryStreamExt;
 use crate::context::Context;
 use crate::error::Result;
 use crate::report::Run;
+
+pub use write::Write;
 
 /// A lazy dataframe. Building, cloning and combining frames runs nothing; [`run`](Frame::run),
 /// [`compute`](Frame::compute) and their siblings do.

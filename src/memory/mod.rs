@@ -13,6 +13,7 @@
 
 mod budget;
 mod limit;
+mod owned_folder;
 pub(crate) mod resident;
 mod runtime;
 mod spill_folder;
@@ -21,5 +22,6 @@ pub use budget::{Budget, Holder};
 pub use limit::MemoryLimit;
 pub(crate) use limit::bytes;
 pub use limit::parse_bytes;
+pub(crate) use owned_folder::OwnedFolder;
 pub(crate) use runtime::Memory;
 pub use spill_folder::SpillFolder;

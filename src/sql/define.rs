@@ -10,6 +10,7 @@ use super::setting::{Settings, canonical};
 use super::statement::Statement;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::sink::copy_words;
 
 /// Makes a statement the engine's in every word: options by their full names, and nothing temporary.
 ///
@@ -17,6 +18,7 @@ use crate::error::{Error, Result};
 /// refuses, says nothing new.
 pub(crate) fn normalize(statement: &mut Statement, context: &Context) -> Result<()> {
     let Statement::Engine(parsed) = statement else { return Ok(()) };
+    copy_words(parsed)?;
     match &mut **parsed {
         Parsed::CreateExternalTable(table) => table.temporary = false,
         Parsed::Statement(statement) => match &mut **statement {
@@ -59,7 +61,11 @@ pub(crate) enum Effect {
 }
 
 /// Carries out a plan that defines something and gives the plan of its result; any other plan comes back as it is.
-pub(crate) async fn define(plan: LogicalPlan, effect: Effect, context: &Context) -> Result<LogicalPlan, DataFusionError> {
+pub(crate) async fn define(
+    plan: LogicalPlan,
+    effect: Effect,
+    context: &Context,
+) -> Result<LogicalPlan, DataFusionError> {
     match plan {
         LogicalPlan::Statement(EngineStatement::SetVariable(mut set)) => {
             set.variable = canonical(&set.variable, context.session().state().config_options())?;

@@ -11,7 +11,8 @@ use crate::error::{Error, Span};
 /// `tables` are the names that could have been meant.
 pub(crate) fn diagnose(error: DataFusionError, piece: &Piece<'_>, tables: &[String]) -> Error {
     let place = error.diagnostic().and_then(|diagnostic| diagnostic.span).map(|span| {
-        let width = if span.start.line == span.end.line { span.end.column.saturating_sub(span.start.column) } else { 1 };
+        let width =
+            if span.start.line == span.end.line { span.end.column.saturating_sub(span.start.column) } else { 1 };
         (Span::new(span.start.line, span.start.column), width as usize)
     });
     let unknown = unknown_name(error.find_root(), tables);
@@ -145,7 +146,8 @@ mod tests {
 
     #[test]
     fn the_parsers_place_is_taken_off() {
-        let (message, span) = split_place("sql parser error: Expected: an expression, found: FROM at Line: 2, Column: 8");
+        let (message, span) =
+            split_place("sql parser error: Expected: an expression, found: FROM at Line: 2, Column: 8");
         assert_eq!(message, "Expected: an expression, found: FROM");
         assert_eq!(span, Some(Span::new(2, 8)));
     }

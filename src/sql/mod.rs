@@ -7,17 +7,15 @@ mod setting;
 mod split;
 mod statement;
 mod summarize;
-mod type_name;
 
 pub(crate) use define::{Effect, define, normalize, use_schema};
 pub(crate) use diagnose::{diagnose, nearest};
 pub use parameter::Parameters;
 pub(crate) use setting::Settings;
-pub use split::{Piece, is_complete, split};
 pub(crate) use split::tokens;
+pub use split::{Piece, is_complete, split};
 pub(crate) use statement::{Statement, is_query, parse};
 pub(crate) use summarize::summarize;
-pub use type_name::type_name;
 
 /// The number of rows that a statement says it has written: its `count` column.
 pub(crate) fn written(batch: &datafusion::arrow::record_batch::RecordBatch) -> u64 {

@@ -10,6 +10,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, TokenWithSpan, Tokenizer};
 use super::diagnose::diagnose;
 use super::split::Piece;
 use crate::error::{Error, Result};
+use crate::sink::copy_text;
 
 /// What one piece of a script says.
 #[derive(Debug, Clone)]
@@ -55,13 +56,14 @@ pub(crate) fn parse(piece: &Piece<'_>, dialect: &dyn Dialect, recursion_limit: u
     if let Some(text) = summarize_as_query(piece.text) {
         return Ok(Statement::Summarize(Box::new(parse(&text)?)));
     }
-    Ok(match parse(piece.text)? {
+    let text = copy_text(piece.text).map_err(|error| error.map_span(|span| piece.moved(span)))?;
+    Ok(match parse(&text)? {
         EngineStatement::Statement(statement) => match *statement {
             ast::Statement::Use(target) => Statement::Use(use_target(target)?),
             ast::Statement::ShowTables { show_options, .. } => parse_query(&show_tables(&show_options)?)?,
-            ast::Statement::ShowSchemas { .. } | ast::Statement::ShowDatabases { .. } => parse_query(
-                "SELECT catalog_name, schema_name FROM information_schema.schemata ORDER BY ALL",
-            )?,
+            ast::Statement::ShowSchemas { .. } | ast::Statement::ShowDatabases { .. } => {
+                parse_query("SELECT catalog_name, schema_name FROM information_schema.schemata ORDER BY ALL")?
+            }
             other => Statement::Engine(Box::new(EngineStatement::Statement(Box::new(other)))),
         },
         other => Statement::Engine(Box::new(other)),
@@ -177,6 +179,10 @@ impl Piece<'_> {
             1 => Location { line: self.line, column: self.column + at.column.saturating_sub(1) },
             line => Location { line: self.line + line - 1, column: at.column },
         }
+    }
+
+    fn moved(&self, span: crate::Span) -> crate::Span {
+        self.place(Location { line: span.line(), column: span.column() })
     }
 
     pub(super) fn place(&self, at: Location) -> crate::Span {

@@ -8,17 +8,15 @@
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Column, UnnestOptions};
-use datafusion::functions_aggregate::expr_fn::{
-    approx_distinct, approx_percentile_cont, avg, count, max, min, stddev,
-};
-use datafusion::functions_nested::expr_fn::make_array;
 use datafusion::functions::math::expr_fn::round;
+use datafusion::functions_aggregate::expr_fn::{approx_distinct, approx_percentile_cont, avg, count, max, min, stddev};
+use datafusion::functions_nested::expr_fn::make_array;
 use datafusion::logical_expr::utils::find_aggregate_exprs;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
 use datafusion::scalar::ScalarValue;
 
-use super::type_name::type_name;
 use crate::error::{Error, Result};
+use crate::sink::sql_type;
 
 /// One statistic: its name in the result, and how it is computed of one column; `None` where its type has none.
 type Statistic = (&'static str, fn(&Expr, &DataType) -> Option<Expr>);
@@ -52,7 +50,7 @@ pub(crate) fn summarize(input: LogicalPlan) -> Result<LogicalPlan> {
     }
     let mut arrays = vec![
         make_array(columns.iter().map(|(_, _, name)| lit(name.as_str())).collect()).alias("column_name"),
-        make_array(columns.iter().map(|(_, kind, _)| lit(type_name(kind))).collect()).alias("column_type"),
+        make_array(columns.iter().map(|(_, kind, _)| lit(sql_type(kind))).collect()).alias("column_type"),
     ];
     arrays.extend(STATISTICS.iter().map(|(name, statistic)| {
         let of = |(column, kind, _): &(Expr, DataType, String)| statistic(column, kind).unwrap_or(NOTHING);

@@ -1,0 +1,174 @@
+//! Frames into files.
+
+use std::collections::HashMap;
+use std::future::IntoFuture;
+use std::path::Path;
+
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::datatypes::UInt64Type;
+use datafusion::datasource::file_format::format_as_file_type;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use futures::TryStreamExt;
+use futures::future::BoxFuture;
+
+use super::Frame;
+use crate::error::{Error, Result};
+use crate::sink::{self, Style, Words, target_url};
+
+/// A write that has not begun: `await` it. It yields the number of rows.
+///
+/// Nothing of it is visible before all of it is there: files are written in a hidden folder and moved to their places
+/// when the last row has come. An error, a cancel or a drop leaves nothing behind.
+#[must_use = "a write does nothing until it is awaited"]
+#[derive(Debug)]
+pub struct Write {
+    frame: Frame,
+    target: String,
+    format: &'static str,
+    partition_by: Vec<String>,
+    options: Vec<(String, String)>,
+}
+
+impl Frame {
+    /// Writes the rows as Parquet (zstd): one file if `path` has an extension, which replaces one that is there; else
+    /// a folder, to which files are added.
+    ///
+    /// Errors: what goes wrong in the query; a place that cannot be written to.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("squares.parquet");
+    /// let ctx = partita::Context::builder().build()?;
+    /// let squares = ctx.sql("SELECT value, value * value AS square FROM generate_series(1, 100)").await?;
+    /// assert_eq!(squares.write_parquet(&path).await?, 100);
+    /// # Ok(()) }
+    /// ```
+    pub fn write_parquet(&self, path: impl AsRef<Path>) -> Write {
+        self.write("parquet", path.as_ref())
+    }
+
+    /// Writes the rows as CSV with a header; file or folder as for [`write_parquet`](Self::write_parquet). `.tsv` has
+    /// tabs for commas; `.csv.gz`, `.zst`, `.bz2` and `.xz` are compressed.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("flights");
+    /// let ctx = partita::Context::builder().build()?;
+    /// let frame = ctx.sql("SELECT value AS n, value % 2 AS odd FROM generate_series(1, 10)").await?;
+    /// frame.write_csv(&path).partition_by(["odd"]).option("delimiter", ";").await?;
+    /// assert!(path.join("odd=1").is_dir());
+    /// # Ok(()) }
+    /// ```
+    pub fn write_csv(&self, path: impl AsRef<Path>) -> Write {
+        let path = path.as_ref();
+        let tabs = path.to_string_lossy().to_lowercase().split('.').any(|part| part == "tsv");
+        self.write(if tabs { "tsv" } else { "csv" }, path)
+    }
+
+    /// Writes the rows as JSON, an object a line; file or folder as for [`write_parquet`](Self::write_parquet),
+    /// compressed by extension as for [`write_csv`](Self::write_csv).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("one.ndjson");
+    /// let ctx = partita::Context::builder().build()?;
+    /// ctx.sql("SELECT 1 AS one").await?.write_json(&path).await?;
+    /// assert_eq!(std::fs::read_to_string(&path)?, "{\"one\":1}\n");
+    /// # Ok(()) }
+    /// ```
+    pub fn write_json(&self, path: impl AsRef<Path>) -> Write {
+        self.write("json", path.as_ref())
+    }
+
+    /// Writes the rows as Arrow IPC; file or folder as for [`write_parquet`](Self::write_parquet).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("one.arrow");
+    /// let ctx = partita::Context::builder().build()?;
+    /// assert_eq!(ctx.sql("SELECT 1 AS one").await?.write_arrow(&path).await?, 1);
+    /// # Ok(()) }
+    /// ```
+    pub fn write_arrow(&self, path: impl AsRef<Path>) -> Write {
+        self.write("arrow", path.as_ref())
+    }
+
+    /// Runs the frame and prints its first and last rows as a table to the standard output, as wide as the terminal.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// let ctx = partita::Context::builder().build()?;
+    /// ctx.sql("SELECT value FROM generate_series(1, 1000)").await?.show().await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn show(&self) -> Result<()> {
+        let mut run = self.run().await?;
+        let output = Box::new(std::io::BufWriter::new(std::io::stdout()));
+        let mut table = sink::to_writer(sink::Format::Table, &Style::terminal(), output);
+        table.begin(&run.schema())?;
+        while let Some(batch) = run.try_next().await? {
+            table.write(&batch)?;
+        }
+        table.finish()
+    }
+
+    fn write(&self, format: &'static str, path: &Path) -> Write {
+        let target = path.to_string_lossy().into_owned();
+        Write { frame: self.clone(), target, format, partition_by: Vec::new(), options: Vec::new() }
+    }
+}
+
+impl Write {
+    /// Writes a folder with one folder per value of the columns, `year=2013/month=1/…`; the files then do not hold
+    /// these columns. NULL in one of them is an error.
+    pub fn partition_by<C: Into<String>>(mut self, columns: impl IntoIterator<Item = C>) -> Self {
+        self.partition_by = columns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets an option of the format by its name in COPY: `header`, `delimiter`, `null`, `compression` …
+    pub fn option(mut self, name: impl Into<String>, value: impl ToString) -> Self {
+        self.options.push((name.into(), value.to_string()));
+        self
+    }
+
+    fn plan(&self) -> Result<LogicalPlan> {
+        let words = Words::new(&self.target, Some(self.format), self.options.clone())?;
+        let state = self.frame.context.session().state();
+        let factory = state
+            .get_file_format_factory(words.format)
+            .ok_or_else(|| Error::internal(format!("{} files cannot be written", words.format)))?;
+        let options: HashMap<_, _> = words.options.into_iter().collect();
+        let input = self.frame.plan.clone();
+        let target = target_url(&self.target)?;
+        let copy = LogicalPlanBuilder::copy_to(
+            input,
+            target,
+            format_as_file_type(factory),
+            options,
+            self.partition_by.clone(),
+        );
+        Ok(copy?.build()?)
+    }
+}
+
+impl IntoFuture for Write {
+    type Output = Result<u64>;
+    type IntoFuture = BoxFuture<'static, Result<u64>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let plan = self.plan()?;
+            let mut run = Frame::new(self.frame.context, plan).run().await?;
+            let mut rows = 0;
+            while let Some(counts) = run.try_next().await? {
+                rows += counts.column(0).as_primitive::<UInt64Type>().values().iter().sum::<u64>();
+            }
+            Ok(rows)
+        })
+    }
+}

@@ -1,0 +1,189 @@
+//! Files that are not there yet: written in a hidden folder, moved to their places all at once.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::memory::OwnedFolder;
+
+/// What every staging folder begins with; a leading dot hides it from globs and listings.
+const PREFIX: &str = ".partita-staging-";
+
+/// The files of one write, complete or not, none of them visible.
+///
+/// ```text
+/// out/                                  out/
+///   .partita-staging-71-x8Kd2c/           year=2013/k3_0.parquet
+///     lock                       commit   year=2014/k3_0.parquet
+///     0   1                     ───────►
+/// ```
+///
+/// The folder lies on the disk the files will be on, in the nearest folder above them that exists and is no partition
+/// (`year=2013`) itself. Staged files have numbers for names: no table whose folder this is takes them for its own.
+/// Dropping the staging removes it with all that was not committed; what a killed process left is removed by the next
+/// write to the same place.
+#[derive(Debug, Default)]
+pub(crate) struct Staging {
+    folder: Option<OwnedFolder>,
+    places: Vec<PathBuf>,
+    closed: bool,
+}
+
+impl Staging {
+    /// Opens an empty file that [`commit`](Self::commit) will move to `place`.
+    pub(crate) fn create(&mut self, place: &Path) -> io::Result<File> {
+        if self.closed {
+            return Err(io::Error::other("the write has ended"));
+        }
+        let place = resolve(place)?;
+        if self.folder.is_none() {
+            self.folder = Some(OwnedFolder::create(&home_of(&place)?, PREFIX)?);
+        }
+        let folder = self.folder.as_ref().ok_or_else(|| io::Error::other("the staging folder is gone"))?;
+        let file =
+            File::options().read(true).write(true).create_new(true).open(self.staged(folder, self.places.len()))?;
+        self.places.push(place);
+        Ok(file)
+    }
+
+    /// Moves every file to its place, creating folders as needed and replacing single files that are there, and
+    /// returns how many there were.
+    ///
+    /// Errors: a move that fails; those before it are undone where they made a new file.
+    pub(crate) fn commit(mut self) -> Result<usize> {
+        let Some(folder) = self.folder.take() else { return Ok(0) };
+        let places = std::mem::take(&mut self.places);
+        let mut made = Vec::new();
+        for (number, place) in places.iter().enumerate() {
+            let new = !place.exists();
+            if let Err(error) = settle(&self.staged(&folder, number), place) {
+                made.iter().for_each(|path: &&PathBuf| drop(fs::remove_file(path)));
+                return Err(Error::io(format!("cannot write '{}'", place.display()), error));
+            }
+            made.extend(new.then_some(place));
+        }
+        sync_folders(&places);
+        Ok(places.len())
+    }
+
+    /// Removes what was staged, and refuses what a task that has not yet heard of the end still wants to write.
+    pub(crate) fn close(&mut self) {
+        *self = Self { closed: true, ..Self::default() };
+    }
+
+    fn staged(&self, folder: &OwnedFolder, number: usize) -> PathBuf {
+        folder.path().join(number.to_string())
+    }
+}
+
+fn settle(staged: &Path, place: &Path) -> io::Result<()> {
+    if let Some(parent) = place.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    fs::rename(staged, place)
+}
+
+/// A rename is on disk when its folder is. A file system that cannot sync folders is not worth an error.
+fn sync_folders(places: &[PathBuf]) {
+    let mut folders: Vec<_> = places.iter().filter_map(|place| place.parent()).collect();
+    folders.sort_unstable();
+    folders.dedup();
+    for folder in folders {
+        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        synced.unwrap_or_else(|error| log::debug!("cannot sync '{}': {error}", folder.display()));
+    }
+}
+
+/// The absolute path that will be replaced: a link is followed, a device or pipe refused, since a rename would put a
+/// plain file in its stead.
+fn resolve(place: &Path) -> io::Result<PathBuf> {
+    let place = if place.exists() { fs::canonicalize(place)? } else { std::path::absolute(place)? };
+    match fs::metadata(&place) {
+        Ok(meta) if meta.is_dir() => Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")),
+        Ok(meta) if !meta.is_file() => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")),
+        _ => Ok(place),
+    }
+}
+
+fn home_of(place: &Path) -> io::Result<PathBuf> {
+    let is_partition = |folder: &Path| folder.file_name().is_some_and(|name| name.to_string_lossy().contains('='));
+    let home = place.ancestors().skip(1).find(|folder| !is_partition(folder) && folder.is_dir());
+    home.map(Path::to_path_buf).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no folder above it exists"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn nothing_is_visible_before_the_commit_and_all_after() {
+        let root = tempfile::tempdir().unwrap();
+        let mut staging = Staging::default();
+        for year in [2013, 2014] {
+            let place = root.path().join(format!("out/year={year}/a.csv"));
+            staging.create(&place).unwrap().write_all(b"x\n1\n").unwrap();
+        }
+        assert!(!root.path().join("out").exists());
+        assert_eq!(staging.commit().unwrap(), 2);
+        assert_eq!(names(root.path()), ["out"]);
+        assert_eq!(names(&root.path().join("out")), ["year=2013", "year=2014"]);
+    }
+
+    #[test]
+    fn a_drop_leaves_nothing_and_the_old_file() {
+        let root = tempfile::tempdir().unwrap();
+        let place = root.path().join("a.csv");
+        fs::write(&place, "old").unwrap();
+        let mut staging = Staging::default();
+        staging.create(&place).unwrap().write_all(b"new").unwrap();
+        drop(staging);
+        assert_eq!(names(root.path()), ["a.csv"]);
+        assert_eq!(fs::read_to_string(&place).unwrap(), "old");
+    }
+
+    #[test]
+    fn what_a_kill_left_goes_with_the_next_write() {
+        let root = tempfile::tempdir().unwrap();
+        let dead = root.path().join(".partita-staging-1-dead");
+        fs::create_dir(&dead).unwrap();
+        fs::write(dead.join("lock"), "").unwrap();
+        fs::write(dead.join("0"), "half a fi").unwrap();
+        let mut staging = Staging::default();
+        staging.create(&root.path().join("year=2013/a.csv")).unwrap();
+        assert!(!dead.exists());
+    }
+
+    #[test]
+    fn a_folder_or_device_is_not_replaced() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(Staging::default().create(root.path()).is_err());
+        #[cfg(unix)]
+        assert!(Staging::default().create(Path::new("/dev/null")).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_a_link() {
+        let root = tempfile::tempdir().unwrap();
+        let (real, link) = (root.path().join("real.csv"), root.path().join("link.csv"));
+        fs::write(&real, "old").unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let mut staging = Staging::default();
+        staging.create(&link).unwrap().write_all(b"new").unwrap();
+        staging.commit().unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(&real).unwrap(), "new");
+    }
+}
