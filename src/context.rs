@@ -14,7 +14,7 @@ use parking_lot::RwLock;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::memory::{Memory, MemoryLimit};
-use crate::operator::AtomicWrites;
+use crate::plan;
 use crate::sql::{self, Effect, Parameters, Piece, Settings, Statement};
 
 /// The engine with its catalog and its memory limit. Cheap to clone; clones share everything.
@@ -230,12 +230,12 @@ impl ContextBuilder {
         }
         let memory = Memory::new(self.memory_limit.unwrap_or_default(), self.spill_dir.as_deref(), self.spill_limit)?;
         let memory = Arc::new(memory);
-        let state = SessionStateBuilder::new()
+        let builder = SessionStateBuilder::new()
             .with_config(config(threads).with_option_extension(Settings::new(Arc::clone(&memory))))
             .with_runtime_env(Arc::clone(&memory.runtime))
-            .with_default_features()
-            .with_physical_optimizer_rule(Arc::new(AtomicWrites))
-            .build();
+            .with_default_features();
+        let rules = plan::physical_rules().into_iter();
+        let state = rules.fold(builder, SessionStateBuilder::with_physical_optimizer_rule).build();
         let session = SessionContext::new_with_state(state);
         Ok(Context { inner: Arc::new(Inner { session, memory, parameters: RwLock::default() }) })
     }

@@ -25,6 +25,7 @@ mod error;
 mod frame;
 pub mod memory;
 mod operator;
+mod plan;
 mod report;
 pub mod script;
 pub mod sink;

@@ -1,7 +1,10 @@
 //! Statements that define things: tables, views, schemas, options. They take effect when they are planned.
 
+use datafusion::arrow::datatypes::{FieldRef, Schema};
 use datafusion::common::DataFusionError;
-use datafusion::logical_expr::{DdlStatement, LogicalPlan, LogicalPlanBuilder, Statement as EngineStatement};
+use datafusion::logical_expr::{
+    DdlStatement, LogicalPlan, LogicalPlanBuilder, Statement as EngineStatement, ident, lit,
+};
 use datafusion::sql::parser::Statement as Parsed;
 use datafusion::sql::sqlparser::ast::{self, Ident, ObjectName};
 
@@ -10,7 +13,7 @@ use super::setting::{Settings, canonical};
 use super::statement::Statement;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::sink::copy_words;
+use crate::sink::{copy_words, sql_type};
 
 /// Makes a statement the engine's in every word: options by their full names, and nothing temporary.
 ///
@@ -92,9 +95,28 @@ pub(crate) async fn define(
             table.input = input.into();
             run(LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(table)), context).await
         }
+        LogicalPlan::DescribeTable(table) => describe(&table.schema),
         plan @ (LogicalPlan::Ddl(_) | LogicalPlan::Statement(_)) => run(plan, context).await,
         plan => Ok(plan),
     }
+}
+
+/// One row a column: its name, its type in SQL's words, and whether it can be NULL.
+fn describe(schema: &Schema) -> Result<LogicalPlan, DataFusionError> {
+    let row = |field: &FieldRef| {
+        let nullable = if field.is_nullable() { "YES" } else { "NO" };
+        vec![lit(field.name().as_str()), lit(sql_type(field.data_type())), lit(nullable)]
+    };
+    let names = ["column_name", "data_type", "is_nullable"];
+    let empty = vec![vec![lit(""), lit(""), lit("")]];
+    let rows: Vec<_> = schema.fields().iter().map(row).collect();
+    let keep = rows.len();
+    let renamed = names.iter().zip(1..).map(|(name, number)| ident(format!("column{number}")).alias(*name));
+    // VALUES needs a row; LIMIT takes it away again where there are no columns to describe.
+    LogicalPlanBuilder::values(if rows.is_empty() { empty } else { rows })?
+        .project(renamed)?
+        .limit(0, Some(keep))?
+        .build()
 }
 
 async fn run(plan: LogicalPlan, context: &Context) -> Result<LogicalPlan, DataFusionError> {

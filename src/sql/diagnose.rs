@@ -29,7 +29,8 @@ pub(crate) fn diagnose(error: DataFusionError, piece: &Piece<'_>, tables: &[Stri
         told = told.with_hint(hint);
     }
     let named = unknown.and_then(|unknown| find_word(piece, &unknown.name));
-    match place.or(spoken.map(|span| (span, 1))).or(named) {
+    let cut_short = told.message().ends_with("found: EOF").then(|| (piece.end(), 1));
+    match place.or(spoken.map(|span| (span, 1))).or(named).or(cut_short) {
         Some((span, width)) => told.at(span.with_width(width)),
         None => told.at(piece.start()),
     }

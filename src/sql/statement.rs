@@ -172,6 +172,12 @@ impl Piece<'_> {
         crate::Span::new(self.line, self.column)
     }
 
+    /// The place right behind the last word.
+    pub(crate) fn end(&self) -> crate::Span {
+        let (lines, last) = (self.text.matches('\n').count() as u64, self.text.rsplit('\n').next().unwrap_or_default());
+        self.place(Location { line: lines + 1, column: last.chars().count() as u64 + 1 })
+    }
+
     /// A place inside the piece as a place in the script.
     fn shifted(&self, at: Location) -> Location {
         match at.line {
@@ -210,8 +216,10 @@ mod tests {
 
     #[test]
     fn a_syntax_error_stands_at_its_place_in_the_script() {
-        let script = "SELECT 1;\n\n  SELECT 1 +\n  FROM WHERE";
+        let script = "SELECT 1;\n\n  SELECT 1 +\n  , 2";
         let error = parse(&split(script).unwrap()[1], &GenericDialect {}, 50).unwrap_err();
-        assert_eq!(error.span().unwrap().line(), 4, "{error}");
+        assert_eq!(error.to_string(), "4:3: Expected: an expression, found: ,");
+        let error = parse(&split("SELECT\n 1 +").unwrap()[0], &GenericDialect {}, 50).unwrap_err();
+        assert_eq!(error.to_string(), "2:5: Expected: an expression, found: EOF");
     }
 }
