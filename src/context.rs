@@ -4,12 +4,16 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use datafusion::catalog::TableProvider;
+use datafusion::common::TableReference;
+use datafusion::config::Dialect;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::memory::{Memory, MemoryLimit};
+use crate::source::{self, Source};
 
 /// The engine with its catalog and its memory limit. Cheap to clone; clones share everything.
 ///
@@ -43,8 +47,36 @@ impl Context {
     ///
     /// Errors: syntax, names and types, with the place in `text`.
     pub async fn sql(&self, text: &str) -> Result<Frame> {
-        let frame = self.session().sql(text).await?;
+        let mut state = self.session().state();
+        let statement = state.sql_to_statement(text, &Dialect::Generic)?;
+        source::resolve(&statement, &mut state).await?;
+        let plan = state.statement_to_plan(statement).await?;
+        let frame = self.session().execute_logical_plan(plan).await?;
         Ok(Frame::new(self.clone(), frame.into_unoptimized_plan()))
+    }
+
+    /// Makes a table of the catalog, in place of one of the same name. The name is taken as it is, with its case and
+    /// its dots.
+    ///
+    /// Errors: files that are missing, empty or unreadable, unknown options.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// use partita::prelude::*;
+    /// let ctx = Context::builder().build()?;
+    /// ctx.register("nation", Source::tpch("nation", 1.0)).await?;
+    /// let rows = ctx.sql("SELECT n_name FROM nation WHERE n_regionkey = 3").await?.compute().await?;
+    /// assert_eq!(rows.iter().map(|batch| batch.num_rows()).sum::<usize>(), 5);
+    /// # Ok(()) }
+    /// ```
+    pub async fn register(&self, name: &str, source: Source) -> Result<()> {
+        let provider = source.provider(&self.session().state()).await?;
+        self.register_provider(name, provider)
+    }
+
+    pub(crate) fn register_provider(&self, name: &str, provider: Arc<dyn TableProvider>) -> Result<()> {
+        self.session().register_table(TableReference::bare(name), provider)?;
+        Ok(())
     }
 
     /// The memory limit in force.
@@ -124,8 +156,8 @@ impl ContextBuilder {
         let state = SessionStateBuilder::new()
             .with_config(config(threads))
             .with_runtime_env(Arc::clone(&memory.runtime))
-            .with_default_features()
-            .build();
+            .with_default_features();
+        let state = source::install(state).build();
         let session = SessionContext::new_with_state(state);
         Ok(Context { inner: Arc::new(Inner { session, memory }) })
     }

@@ -26,6 +26,7 @@ mod frame;
 pub mod memory;
 mod report;
 pub mod sink;
+mod source;
 pub mod sql;
 
 pub use context::{Context, ContextBuilder};
@@ -33,9 +34,10 @@ pub use error::{Error, Result, Span};
 pub use frame::Frame;
 pub use memory::MemoryLimit;
 pub use report::{Figures, Run};
+pub use source::{OnBadValue, Source, load_dir};
 
 /// What most programs need: `use partita::prelude::*;`.
 pub mod prelude {
-    pub use crate::{Context, Error, Frame, MemoryLimit, Result};
+    pub use crate::{Context, Error, Frame, MemoryLimit, Result, Source};
     pub use datafusion::prelude::{col, lit};
 }
