@@ -49,7 +49,7 @@ impl Context {
     pub async fn sql(&self, text: &str) -> Result<Frame> {
         let mut state = self.session().state();
         let statement = state.sql_to_statement(text, &Dialect::Generic)?;
-        source::resolve(&statement, &mut state).await?;
+        source::resolve(&statement, text, &mut state).await?;
         let plan = state.statement_to_plan(statement).await?;
         let frame = self.session().execute_logical_plan(plan).await?;
         Ok(Frame::new(self.clone(), frame.into_unoptimized_plan()))

@@ -46,11 +46,6 @@ impl Format {
         let stem = uncompressed(path);
         Self::by_name(stem.extension()?.to_str()?)
     }
-
-    /// Whether files of the format may be compressed as a whole.
-    pub(crate) fn is_text(self) -> bool {
-        matches!(self, Format::Csv | Format::Tsv | Format::Json)
-    }
 }
 
 /// The compression of a file by its extension.

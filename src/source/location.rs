@@ -37,6 +37,17 @@ impl DataFile {
     }
 }
 
+/// The local path of what the engine's store knows by a location without its root.
+pub(crate) fn path_of(object: &ObjectMeta) -> PathBuf {
+    PathBuf::from(format!("/{}", object.location))
+}
+
+/// A path for people: relative where it is below the working directory.
+pub(crate) fn shown(path: &Path) -> std::path::Display<'_> {
+    let folder = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(&folder).unwrap_or(path).display()
+}
+
 /// The paths a person gave for a table. They are looked up anew at each scan, so that new files are seen.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Location {

@@ -25,19 +25,22 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, Query, Spanned, TableFactor, UnaryOperator,
     Value, Visit, Visitor,
 };
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::tokenizer::{Span as SqlSpan, Token, TokenWithSpan, Tokenizer};
 
 use crate::error::{Error, Result, Span};
 use crate::source::builder::Source;
 use crate::source::format::Format;
 use crate::source::options::OptionValue;
 
-/// Makes the tables of a statement's paths and reading functions, and has `state` plan with them.
+/// Makes the tables of a statement's paths and reading functions, and has `state` plan with them. `text` is what the
+/// statement was parsed from.
 ///
 /// `state` should be this statement's own copy: the tables are those of one statement.
 ///
 /// Errors: those of the files and options, at the place of the relation.
-pub(crate) async fn resolve(statement: &Statement, state: &mut SessionState) -> Result<()> {
-    let mut finder = Finder { state, sources: HashMap::new(), ctes: Vec::new() };
+pub(crate) async fn resolve(statement: &Statement, text: &str, state: &mut SessionState) -> Result<()> {
+    let mut finder = Finder { state, text, sources: HashMap::new(), ctes: Vec::new() };
     if let ControlFlow::Break(error) = finder.visit(statement) {
         return Err(error);
     }
@@ -64,6 +67,7 @@ fn at(error: Error, span: Option<Span>) -> Error {
 /// Finds the relations that are files or generators. Equal relations are one table.
 struct Finder<'a> {
     state: &'a SessionState,
+    text: &'a str,
     sources: HashMap<String, (Source, Option<Span>)>,
     ctes: Vec<String>,
 }
@@ -114,7 +118,7 @@ impl Visitor for Finder<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, relation: &TableFactor) -> ControlFlow<Error> {
-        let span = place(relation);
+        let span = place(relation, self.text);
         match self.source(relation) {
             Ok(None) => ControlFlow::Continue(()),
             Ok(Some(source)) => {
@@ -138,10 +142,23 @@ fn key(relation: &TableFactor) -> String {
     }
 }
 
-fn place(relation: &TableFactor) -> Option<Span> {
+/// Where a relation stands.
+fn place(relation: &TableFactor, text: &str) -> Option<Span> {
     let TableFactor::Table { name, .. } = relation else { return None };
-    let start = name.span().start;
-    (start.line > 0).then(|| Span::new(start.line, start.column))
+    let span = match name.0.first()?.as_ident()? {
+        // The parser does not tell where a name in single quotes stands.
+        Ident { value, quote_style: Some('\''), .. } => quoted(value, text)?,
+        _ => name.span(),
+    };
+    let line = text.lines().nth((span.start.line as usize).checked_sub(1)?)?;
+    let width = span.end.column.saturating_sub(span.start.column) as usize;
+    Some(Span::new(span.start.line, span.start.column).with_excerpt(line, width))
+}
+
+fn quoted(value: &str, text: &str) -> Option<SqlSpan> {
+    let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location().ok()?;
+    let is_value = |token: &TokenWithSpan| matches!(&token.token, Token::SingleQuotedString(word) if word == value);
+    tokens.into_iter().find(is_value).map(|token| token.span)
 }
 
 /// The path that a name is: anything in single quotes, and names of files that are there.
@@ -234,9 +251,6 @@ fn literal(value: &Expr) -> Result<OptionValue> {
         Expr::Dictionary(fields) => {
             let pairs = fields.iter().map(|field| Ok((field.key.value.clone(), word(&field.value)?)));
             Ok(OptionValue::Pairs(pairs.collect::<Result<_>>()?))
-        }
-        Expr::Function(list) if list.name.to_string().eq_ignore_ascii_case("make_array") => {
-            Err(Error::user("lists are written in brackets: ['a', 'b']"))
         }
         other => Ok(OptionValue::Text(word(other)?)),
     }

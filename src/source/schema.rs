@@ -126,8 +126,11 @@ pub(crate) async fn inferred(
     schemas.buffered(ahead).try_collect().await
 }
 
-/// A file that is not what its name says, or was cut short.
-pub(crate) fn unreadable(file: &Path, format: &str, cause: Error) -> Error {
+/// A file that is not what its name says, or was cut short; an error that has a place already is left as it is.
+fn unreadable(file: &Path, format: &str, cause: Error) -> Error {
+    if cause.message().contains(&*file.file_name().unwrap_or_default().to_string_lossy()) {
+        return cause;
+    }
     Error::data(format!("'{}' cannot be read as {format}: {}", file.display(), cause.message()))
         .with_hint("the file may have been cut short, or be of another format than its name says")
         .with_source(cause)

@@ -31,7 +31,7 @@ use crate::error::{Error, Result};
 use crate::source::builder::sql_type;
 use crate::source::format::Format;
 use crate::source::hive;
-use crate::source::location::{DataFile, Location};
+use crate::source::location::{DataFile, Location, path_of, shown};
 use crate::source::options::{Declared, Options};
 use crate::source::schema::{self, Columns};
 
@@ -185,7 +185,8 @@ impl FileTable {
 
 /// The error of one file, with its name.
 fn in_file(file: &PartitionedFile, error: datafusion::error::DataFusionError) -> Error {
-    Error::data(format!("cannot read '/{}': {}", file.object_meta.location, Error::from(error).message()))
+    let cause = Error::from(error);
+    Error::data(format!("cannot read '{}': {}", shown(&path_of(&file.object_meta)), cause.message())).with_source(cause)
 }
 
 /// Lists on a thread of its own: a folder may have many files, or stand on a slow disk.

@@ -32,6 +32,7 @@ use super::dialect::Dialect;
 use super::infer::{infer, named};
 use super::layout::Layout;
 use super::reader::CsvReader;
+use crate::source::location::path_of;
 
 /// CSV files of one dialect. What is inserted into them the engine writes.
 #[derive(Debug)]
@@ -105,11 +106,6 @@ impl FileFormat for CsvFiles {
             schema,
         })
     }
-}
-
-/// The files are local: the store's location is the path without its root.
-fn path_of(object: &ObjectMeta) -> PathBuf {
-    PathBuf::from(format!("/{}", object.location))
 }
 
 /// A scan of CSV files.
@@ -186,7 +182,11 @@ impl FileSource for CsvScan {
             .with_repartition_file_min_size(min_size)
             .with_preserve_order_within_groups(order.is_some())
             .repartition_file_groups(&scan.file_groups);
-        Ok(groups.map(|file_groups| FileScanConfig { file_groups, ..scan.clone() }))
+        Ok(groups.map(|file_groups| {
+            let mut split = scan.clone();
+            split.file_groups = file_groups;
+            split
+        }))
     }
 
     fn apply_expressions(

@@ -12,6 +12,7 @@ use datafusion::physical_plan::metrics::Count;
 use super::layout::Layout;
 use super::salvage::Salvage;
 use crate::error::{Error, Result};
+use crate::source::location::shown;
 use crate::source::options::OnBadValue;
 
 /// How many bytes are read at a time.
@@ -51,7 +52,7 @@ impl CsvReader {
         batch_size: usize,
         bytes: Count,
     ) -> Result<Self> {
-        let failed = |error| Error::io(format!("cannot read '{}'", path.display()), error);
+        let failed = |error| Error::io(format!("cannot read '{}'", shown(&path)), error);
         let size = file.metadata().map_err(failed)?.len();
         let start = range.as_ref().map_or(0, |range| range.start);
         // The byte before the range tells whether a line begins with it.
@@ -104,7 +105,7 @@ impl CsvReader {
         let before = self.window.len();
         let read = (&mut self.input).take(CHUNK).read_to_end(&mut self.window);
         let read = read.map_err(|error| {
-            Error::data(format!("cannot read '{}': {error}", self.path.display()))
+            Error::data(format!("cannot read '{}': {error}", shown(&self.path)))
                 .with_hint("a compressed file may have been cut short")
         })?;
         self.drained = read == 0;
@@ -165,7 +166,7 @@ impl CsvReader {
         if self.decoder.capacity() == before || whole_file {
             return Ok(());
         }
-        Err(Error::data(format!("{}: a value in quotes holds a line break", self.path.display()))
+        Err(Error::data(format!("{}: a value in quotes holds a line break", shown(&self.path)))
             .with_hint("newlines_in_values => true reads such a file in one piece"))
     }
 

@@ -14,6 +14,7 @@ use datafusion::arrow::util::display::array_value_to_string;
 use super::infer::open;
 use super::layout::Layout;
 use crate::error::{Error, Result};
+use crate::source::location::shown;
 
 /// The bytes of a batch that could not be read, without a header.
 pub(super) struct Salvage<'a> {
@@ -37,23 +38,22 @@ impl<'a> Salvage<'a> {
         Self { layout, path, bytes: &bytes[skipped..], offset: offset + skipped as u64 }
     }
 
-    /// The error with the file, the line, the column and the value; `cause` is what the reader said.
+    /// The error with the file, the line, the column and the value; `cause` is what the reader said. It is not kept
+    /// as the source: the engine would take it for the error itself.
     pub(super) fn locate(&self, cause: Error) -> Error {
         match self.first_wrong() {
-            Ok(Some((record, Wrong::Value { column }))) => self.bad_value(record, column, cause),
+            Ok(Some((record, Wrong::Value { column }))) => self.bad_value(record, column),
             Ok(Some((record, Wrong::Fields(error)))) => self.bad_line(record.start, error),
-            Ok(None) | Err(_) => {
-                Error::data(format!("{}: {}", self.path.display(), cause.message())).with_source(cause)
-            }
+            Ok(None) | Err(_) => Error::data(format!("{}: {}", shown(self.path), cause.message())),
         }
     }
 
-    fn bad_value(&self, record: Range<usize>, column: usize, cause: Error) -> Error {
+    fn bad_value(&self, record: Range<usize>, column: usize) -> Error {
         let field = self.layout.columns.field(column);
         let value = self.text(&record, column).unwrap_or_default();
         Error::data(format!(
             "{}, line {}: the column '{}' is {} and cannot hold '{value}'",
-            self.path.display(),
+            shown(self.path),
             self.line(record.start),
             field.name(),
             sql_name(field.data_type()),
@@ -62,7 +62,6 @@ impl<'a> Salvage<'a> {
             "infer types from the whole file (sample_size => -1), give the type (types => {'column': 'VARCHAR'}), \
              add the word to those that mean NULL (nullstr => '…'), or read bad values as NULL (on_bad_value => 'null')",
         )
-        .with_source(cause)
     }
 
     fn bad_line(&self, start: usize, cause: Error) -> Error {
@@ -72,9 +71,8 @@ impl<'a> Salvage<'a> {
             Some((_, counts)) => format!("expected {} fields, {}", self.layout.columns.fields().len(), got(counts)),
             None => cause.message().to_string(),
         };
-        Error::data(format!("{}, line {line}: {what}", self.path.display()))
+        Error::data(format!("{}, line {line}: {what}", shown(self.path)))
             .with_hint("check delimiter and quote; null_padding => true fills up short lines with NULLs")
-            .with_source(cause)
     }
 
     fn first_wrong(&self) -> Result<Option<(Range<usize>, Wrong)>> {

@@ -1,7 +1,6 @@
 //! The engine's JSON format, with errors that tell where.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -24,6 +23,7 @@ use futures::{FutureExt, StreamExt};
 use object_store::{ObjectMeta, ObjectStore};
 
 use super::locate::{Place, locate};
+use crate::source::location::path_of;
 
 /// [`JsonFormat`] whose scans name the file and line of what they cannot read.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl FileFormat for LocatingJson {
     ) -> Result<SchemaRef> {
         match (self.engine.infer_schema(state, store, objects).await, objects) {
             (Err(error), [object]) => {
-                let path = PathBuf::from(format!("/{}", object.location));
+                let path = path_of(object);
                 let place = Place { path: &path, compression: self.compression, lines: self.lines, schema: None };
                 Err(locate(&place, error))
             }
@@ -188,7 +188,7 @@ struct LocatingOpener {
 
 impl FileOpener for LocatingOpener {
     fn open(&self, file: PartitionedFile) -> Result<FileOpenFuture> {
-        let path = PathBuf::from(format!("/{}", file.object_meta.location));
+        let path = path_of(&file.object_meta);
         let (compression, lines, schema) = (self.compression, self.lines, Arc::clone(&self.schema));
         let located = move |error| locate(&Place { path: &path, compression, lines, schema: Some(&schema) }, error);
         let opened = self.engine.open(file)?;

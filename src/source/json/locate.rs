@@ -13,6 +13,7 @@ use serde::de::IgnoredAny;
 
 use super::open;
 use crate::error::{Error, Result};
+use crate::source::location::shown;
 
 /// A file that could not be read, and as what it was to be read.
 pub(super) struct Place<'a> {
@@ -29,11 +30,12 @@ pub(super) fn locate(place: &Place<'_>, error: DataFusionError) -> DataFusionErr
         return cause.into();
     }
     let found = syntax_error(place).or_else(|| bad_object(place));
+    // The cause is not kept as the source: the engine would take it for the error itself.
     let located = match found {
-        Some((line, what)) => Error::data(format!("{}, line {line}: {what}", place.path.display())),
-        None => Error::data(format!("{}: {}", place.path.display(), cause.message())),
+        Some((line, what)) => Error::data(format!("{}, line {line}: {what}", shown(place.path))),
+        None => Error::data(format!("{}: {}", shown(place.path), cause.message())),
     };
-    located.with_source(cause).into()
+    located.into()
 }
 
 /// The line of what is no JSON; a file that was cut short ends there.

@@ -88,7 +88,8 @@ pub(super) fn rows(name: Name, scale: f64, part: usize, parts: usize) -> Precisi
         Name::Customer => CustomerGenerator::calculate_row_count(scale, part_number, parts_number),
         Name::Orders => OrderGenerator::calculate_row_count(scale, part_number, parts_number),
         Name::Part => PartGenerator::calculate_row_count(scale, part_number, parts_number),
-        Name::Partsupp => PartSuppGenerator::calculate_row_count(scale, part_number, parts_number),
+        // The generator counts parts, each of which has four suppliers.
+        Name::Partsupp => 4 * PartSuppGenerator::calculate_row_count(scale, part_number, parts_number),
         Name::Supplier => SupplierGenerator::calculate_row_count(scale, part_number, parts_number),
         Name::Lineitem => return Precision::Inexact((LINES * scale / parts as f64) as usize),
     };
