@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use datafusion::catalog::TableProvider;
+use datafusion::common::TableReference;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -15,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::memory::{Memory, MemoryLimit};
 use crate::plan;
+use crate::source::{self, Source};
 use crate::sql::{self, Effect, Parameters, Piece, Settings, Statement};
 
 /// The engine with its catalog and its memory limit. Cheap to clone; clones share everything.
@@ -99,7 +102,8 @@ impl Context {
     }
 
     async fn plan_engine(&self, statement: EngineStatement, piece: &Piece<'_>, effect: Effect) -> Result<LogicalPlan> {
-        let state = self.session().state();
+        let mut state = self.session().state();
+        source::resolve(&statement, piece, &mut state).await.map_err(|error| error.at_if_none(piece.start()))?;
         let plan = async { sql::define(state.statement_to_plan(statement).await?, effect, self).await };
         plan.await.map_err(|error| sql::diagnose(error, piece, &self.table_names()))
     }
@@ -133,22 +137,33 @@ impl Context {
         self.inner.parameters.read().clone()
     }
 
-    /// Makes every data file, or folder of files of one format, in `folder` a table named by its stem.
-    pub async fn load_dir(&self, folder: impl AsRef<std::path::Path>) -> Result<Vec<String>> {
-        for e in std::fs::read_dir(folder)?.flatten() {
-            let p = e.path();
-            if p.extension().is_some_and(|x| x == "parquet") {
-                self.session()
-                    .register_parquet(p.file_stem().unwrap().to_str().unwrap(), p.to_str().unwrap(), Default::default())
-                    .await?;
-            }
-        }
-        Ok(vec![])
-    }
-
     /// Removes the spill folder at once, whatever still runs: for a program that is about to end.
     pub fn close(&self) {
         self.memory().folder.remove();
+    }
+
+    /// Makes a table of the catalog, in place of one of the same name. The name is taken as it is, with its case and
+    /// its dots.
+    ///
+    /// Errors: files that are missing, empty or unreadable, unknown options.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// use partita::prelude::*;
+    /// let ctx = Context::builder().build()?;
+    /// ctx.register("nation", Source::tpch("nation", 1.0)).await?;
+    /// let rows = ctx.sql("SELECT n_name FROM nation WHERE n_regionkey = 3").await?.compute().await?;
+    /// assert_eq!(rows.iter().map(|batch| batch.num_rows()).sum::<usize>(), 5);
+    /// # Ok(()) }
+    /// ```
+    pub async fn register(&self, name: &str, source: Source) -> Result<()> {
+        let provider = source.provider(&self.session().state()).await?;
+        self.register_provider(name, provider)
+    }
+
+    pub(crate) fn register_provider(&self, name: &str, provider: Arc<dyn TableProvider>) -> Result<()> {
+        self.session().register_table(TableReference::bare(name), provider)?;
+        Ok(())
     }
 
     /// The memory limit in force.
@@ -235,7 +250,7 @@ impl ContextBuilder {
             .with_runtime_env(Arc::clone(&memory.runtime))
             .with_default_features();
         let rules = plan::physical_rules().into_iter();
-        let state = rules.fold(builder, SessionStateBuilder::with_physical_optimizer_rule).build();
+        let state = rules.fold(source::install(builder), SessionStateBuilder::with_physical_optimizer_rule).build();
         let session = SessionContext::new_with_state(state);
         Ok(Context { inner: Arc::new(Inner { session, memory, parameters: RwLock::default() }) })
     }

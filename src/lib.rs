@@ -29,16 +29,18 @@ mod plan;
 mod report;
 pub mod script;
 pub mod sink;
+mod source;
 pub mod sql;
 
 pub use context::{Context, ContextBuilder};
 pub use error::{Error, Result, Span};
 pub use frame::{Frame, Write};
 pub use memory::MemoryLimit;
-pub use report::{Figures, Monitor, Report, Run};
+pub use report::{Figures, Monitor, Report, Run, StatementReport};
+pub use source::{OnBadValue, Source, load_dir};
 
 /// What most programs need: `use partita::prelude::*;`.
 pub mod prelude {
-    pub use crate::{Context, Error, Frame, MemoryLimit, Result};
+    pub use crate::{Context, Error, Frame, MemoryLimit, Result, Source};
     pub use datafusion::prelude::{col, lit};
 }

@@ -138,7 +138,7 @@ fn context(arguments: &Arguments) -> Result<Context> {
 
 async fn session(arguments: &Arguments, context: &Context) -> Result<bool> {
     for folder in &arguments.load {
-        context.load_dir(folder).await?;
+        partita::load_dir(context, folder).await?;
     }
     let mut runner = Runner::new(context.clone(), settings(arguments)?);
     let scripts = scripts(arguments)?;

@@ -13,7 +13,7 @@ pub(crate) fn diagnose(error: DataFusionError, piece: &Piece<'_>, tables: &[Stri
     let place = error.diagnostic().and_then(|diagnostic| diagnostic.span).map(|span| {
         let width =
             if span.start.line == span.end.line { span.end.column.saturating_sub(span.start.column) } else { 1 };
-        (Span::new(span.start.line, span.start.column), width as usize)
+        Span::new(span.start.line, span.start.column).with_width(width as usize)
     });
     let unknown = unknown_name(error.find_root(), tables);
     let error = Error::from(error);
@@ -28,12 +28,10 @@ pub(crate) fn diagnose(error: DataFusionError, piece: &Piece<'_>, tables: &[Stri
     if let Some(hint) = unknown.as_ref().and_then(|unknown| unknown.hint.clone()) {
         told = told.with_hint(hint);
     }
-    let named = unknown.and_then(|unknown| find_word(piece, &unknown.name));
-    let cut_short = told.message().ends_with("found: EOF").then(|| (piece.end(), 1));
-    match place.or(spoken.map(|span| (span, 1))).or(named).or(cut_short) {
-        Some((span, width)) => told.at(span.with_width(width)),
-        None => told.at(piece.start()),
-    }
+    let named = unknown.and_then(|unknown| piece.find_word(&unknown.name));
+    let cut_short = || told.message().ends_with("found: EOF").then(|| piece.end());
+    let place = place.or(spoken).or(named).or_else(cut_short).unwrap_or_else(|| piece.start());
+    told.at(place)
 }
 
 struct Unknown {
@@ -123,15 +121,23 @@ fn reworded(error: Error, message: String) -> Error {
     if error.message() == message { error } else { error.with_message(message) }
 }
 
-/// Where a word stands in the piece.
-fn find_word(piece: &Piece<'_>, name: &str) -> Option<(Span, usize)> {
-    let tokens = tokens(piece.text).ok()?;
-    let found = tokens.iter().find(|token| match &token.token {
-        Token::Word(word) => word.value.eq_ignore_ascii_case(name),
-        Token::SingleQuotedString(text) => text == name,
-        _ => false,
-    })?;
-    Some((piece.place(found.span.start), name.chars().count()))
+impl Piece<'_> {
+    /// Where a name stands, quoted or not, in the script.
+    fn find_word(&self, name: &str) -> Option<Span> {
+        self.find(name, |token| matches!(token, Token::Word(word) if word.value.eq_ignore_ascii_case(name)))
+            .or_else(|| self.find_quoted(name))
+    }
+
+    /// Where a text in single quotes stands in the script.
+    pub(crate) fn find_quoted(&self, text: &str) -> Option<Span> {
+        self.find(text, |token| matches!(token, Token::SingleQuotedString(quoted) if quoted == text))
+    }
+
+    fn find(&self, text: &str, is_it: impl Fn(&Token) -> bool) -> Option<Span> {
+        let tokens = tokens(self.text).ok()?;
+        let found = tokens.iter().find(|token| is_it(&token.token))?;
+        Some(self.place(found.span.start).with_width(text.chars().count()))
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,30 @@
+//! Where a table's rows come from: files by path, format and options, folders of tables, generators.
+//!
+//! ```text
+//! CREATE EXTERNAL TABLE ─ external ─┐
+//! FROM 'path', read_csv(…) ─ relation ─┼─► Source ─► location (which files) ─► schema (which columns) ─► table (scan)
+//! Source::csv(…), --load DIR ──────────┘
+//! ```
+//!
+//! A [`Source`] is a description; [`Source::provider`] looks at the files and makes the table. CSV is read by `csv/`,
+//! JSON by the engine with our errors on top, Parquet, Arrow and Avro by the engine.
+
+mod builder;
+mod csv;
+mod external;
+mod folder;
+mod format;
+mod hive;
+mod json;
+mod location;
+mod options;
+mod relation;
+mod schema;
+mod table;
+mod tpch;
+
+pub use builder::Source;
+pub(crate) use external::install;
+pub use folder::load_dir;
+pub use options::OnBadValue;
+pub(crate) use relation::resolve;
