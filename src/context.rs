@@ -10,6 +10,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::memory::{Memory, MemoryLimit};
+use crate::plan;
 
 /// The engine with its catalog and its memory limit. Cheap to clone; clones share everything.
 ///
@@ -121,12 +122,13 @@ impl ContextBuilder {
             return Err(Error::user("a query needs at least one thread"));
         }
         let memory = Memory::new(self.memory_limit.unwrap_or_default(), self.spill_dir.as_deref(), self.spill_limit)?;
-        let state = SessionStateBuilder::new()
+        let builder = SessionStateBuilder::new()
             .with_config(config(threads))
             .with_runtime_env(Arc::clone(&memory.runtime))
-            .with_default_features()
-            .build();
-        let session = SessionContext::new_with_state(state);
+            .with_default_features();
+        let builder =
+            plan::physical_rules().into_iter().fold(builder, SessionStateBuilder::with_physical_optimizer_rule);
+        let session = SessionContext::new_with_state(builder.build());
         Ok(Context { inner: Arc::new(Inner { session, memory }) })
     }
 }

@@ -24,7 +24,9 @@ mod context;
 mod error;
 mod frame;
 pub mod memory;
+mod plan;
 mod report;
+pub mod shell;
 pub mod sink;
 pub mod sql;
 
@@ -32,7 +34,7 @@ pub use context::{Context, ContextBuilder};
 pub use error::{Error, Result, Span};
 pub use frame::Frame;
 pub use memory::MemoryLimit;
-pub use report::{Figures, Run};
+pub use report::{Figures, Meter, Phase, Run, Watch};
 
 /// What most programs need: `use partita::prelude::*;`.
 pub mod prelude {

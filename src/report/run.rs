@@ -1,7 +1,9 @@
 //! A running query: a stream of batches with live figures and a way to end it.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
@@ -52,12 +54,18 @@ pub struct Figures {
 /// # Ok(()) }
 /// ```
 pub struct Run {
-    context: Context,
-    plan: Arc<dyn ExecutionPlan>,
+    meter: Meter,
     stream: Option<SendableRecordBatchStream>,
     schema: SchemaRef,
+}
+
+/// Reads the figures of a query while another task polls its [`Run`]. It holds the plan, and so what the plan holds.
+#[derive(Clone)]
+pub struct Meter {
+    context: Context,
+    plan: Arc<dyn ExecutionPlan>,
     started: Instant,
-    rows: u64,
+    rows: Arc<AtomicU64>,
 }
 
 impl Run {
@@ -68,7 +76,8 @@ impl Run {
         let plan = state.create_physical_plan(&plan).await?;
         let task = Arc::new(TaskContext::from(&state));
         let stream = execute_stream(Arc::clone(&plan), task)?;
-        Ok(Self { context: context.clone(), schema: stream.schema(), plan, stream: Some(stream), started, rows: 0 })
+        let meter = Meter { context: context.clone(), plan, started, rows: Arc::default() };
+        Ok(Self { meter, schema: stream.schema(), stream: Some(stream) })
     }
 
     /// Names and types of the columns.
@@ -78,7 +87,7 @@ impl Run {
 
     /// The physical plan; its metrics may be read while it runs.
     pub fn physical_plan(&self) -> &Arc<dyn ExecutionPlan> {
-        &self.plan
+        &self.meter.plan
     }
 
     /// Ends the query: its tasks stop, its memory and spill files go. The stream then yields a cancelled error.
@@ -88,9 +97,21 @@ impl Run {
 
     /// What the query tells of itself now.
     pub fn figures(&self) -> Figures {
+        self.meter.figures()
+    }
+
+    /// Reads the figures from elsewhere while this run is polled.
+    pub fn meter(&self) -> Meter {
+        self.meter.clone()
+    }
+}
+
+impl Meter {
+    /// What the query tells of itself now.
+    pub fn figures(&self) -> Figures {
         let budget = &self.context.memory().budget;
         let mut figures = Figures {
-            rows: self.rows,
+            rows: self.rows.load(Ordering::Relaxed),
             elapsed: self.started.elapsed(),
             reserved: datafusion::execution::memory_pool::MemoryPool::reserved(&**budget) as u64,
             peak_reserved: budget.peak() as u64,
@@ -98,6 +119,12 @@ impl Run {
         };
         add_operator(self.plan.as_ref(), &mut figures);
         figures
+    }
+}
+
+impl fmt::Debug for Meter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.figures().fmt(f)
     }
 }
 
@@ -122,7 +149,7 @@ impl Stream for Run {
         let Some(stream) = &mut self.stream else { return Poll::Ready(Some(Err(Error::cancelled()))) };
         let batch = task::ready!(stream.poll_next_unpin(cx));
         if let Some(Ok(batch)) = &batch {
-            self.rows += batch.num_rows() as u64;
+            self.meter.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
         }
         Poll::Ready(batch.map(|batch| batch.map_err(Error::from)))
     }

@@ -2,4 +2,5 @@
 
 mod split;
 
+pub(crate) use split::tokens;
 pub use split::{Piece, is_complete, split};
