@@ -91,6 +91,20 @@ fn a_statement_goes_over_several_lines_and_ctrl_d_leaves() {
 }
 
 #[test]
+fn each_statement_of_a_pasted_text_runs_by_itself() {
+    let home = home();
+    let mut shell = Shell::start(&home, &[]);
+    shell.send("\x1b[200~SELECT 40 +\n2 AS first;\n.version\nSELECT 50 + 1 AS second;\x1b[201~\r");
+    shell.expect("42");
+    shell.expect("DataFusion");
+    shell.expect("51");
+    shell.prompt();
+    let history = fs::read_to_string(home.path().join("state/partita/history")).unwrap();
+    assert_eq!(history, "#V2\nSELECT 40 +\\n2 AS first;\n.version\nSELECT 50 + 1 AS second;\n");
+    assert_eq!(shell.leave(), 0);
+}
+
+#[test]
 fn an_error_has_its_place_and_the_shell_goes_on() {
     let home = home();
     let mut shell = Shell::start(&home, &[]);

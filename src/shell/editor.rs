@@ -1,6 +1,7 @@
 //! The line editor: prompts, keys, colours, completion and history, by rustyline.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use rustyline::completion::{Completer, Pair};
@@ -27,6 +28,8 @@ const CONTINUED: (&str, &str) = ("      -> ", "\x1b[2m      ->\x1b[0m ");
 pub(super) struct Editor {
     lines: rustyline::Editor<Assistant, FileHistory>,
     history: HistoryFile,
+    /// Lines that came with others, pasted or from the history, and are not looked at yet.
+    waiting: VecDeque<String>,
 }
 
 /// What was typed.
@@ -54,7 +57,7 @@ impl Editor {
         let mut lines = rustyline::Editor::with_config(config).map_err(failed)?;
         lines.set_helper(Some(Assistant::default()));
         let (history, read) = HistoryFile::open(history, lines.history_mut());
-        Ok((Self { lines, history }, read))
+        Ok((Self { lines, history, waiting: VecDeque::new() }, read))
     }
 
     /// What completion knows from now on.
@@ -67,13 +70,11 @@ impl Editor {
     /// Reads lines until they are a command or end a statement.
     ///
     /// Each line is edited by itself, below a prompt of its own; the history gives a statement back as one text of
-    /// several lines.
+    /// several lines. Of a text that is pasted each command and statement comes out by itself.
     pub(super) fn read(&mut self) -> Result<Input> {
         let mut text = String::new();
         loop {
-            self.set_earlier(&text);
-            let prompt = if text.is_empty() { &PROMPT } else { &CONTINUED };
-            let line = match self.lines.readline(prompt) {
+            let line = match self.next_line(&text) {
                 Ok(line) => line,
                 Err(ReadlineError::Interrupted) => return Ok(Input::Nothing),
                 Err(ReadlineError::Eof) => return Ok(Input::End),
@@ -91,16 +92,22 @@ impl Editor {
         }
     }
 
+    /// The next line of a statement whose `earlier` lines are known.
+    fn next_line(&mut self, earlier: &str) -> Result<String, ReadlineError> {
+        if let Some(line) = self.waiting.pop_front() {
+            return Ok(line);
+        }
+        if let Some(assistant) = self.lines.helper_mut() {
+            assistant.earlier = earlier.to_string();
+        }
+        let prompt = if earlier.is_empty() { &PROMPT } else { &CONTINUED };
+        self.waiting.extend(self.lines.readline(prompt)?.split('\n').map(str::to_string));
+        Ok(self.waiting.pop_front().unwrap_or_default())
+    }
+
     /// Adds a command or a whole statement to the history and its file. Errors: the file cannot be written.
     pub(super) fn remember(&mut self, entry: &str) -> Result<()> {
         self.history.append(entry, self.lines.history_mut())
-    }
-
-    fn set_earlier(&mut self, earlier: &str) {
-        if let Some(assistant) = self.lines.helper_mut() {
-            assistant.earlier.clear();
-            assistant.earlier.push_str(earlier);
-        }
     }
 }
 

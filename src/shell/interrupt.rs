@@ -1,13 +1,12 @@
 //! Runs work that Ctrl-C can end: once to cancel, twice to leave it behind.
 
 use std::future::Future;
-use std::panic;
 use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::ctrl_c;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{self, Instant};
 
 use crate::error::{Error, Result};
@@ -40,6 +39,8 @@ pub enum Ended<T> {
     Finished(T),
     /// By Ctrl-C. What it held is gone, or goes when the last of its tasks gives way.
     Cancelled,
+    /// By a defect, with what it said.
+    Panicked(String),
 }
 
 impl Workers {
@@ -55,7 +56,7 @@ impl Workers {
 
     /// Runs `work` on the worker threads until it ends or Ctrl-C ends it, calling `tick` about five times a second.
     ///
-    /// The first Ctrl-C cancels, and calls `cancelling`; a second one does not wait. A panic in `work` goes on here.
+    /// The first Ctrl-C cancels, and calls `cancelling`; a second one does not wait.
     ///
     /// Errors: threads were left behind and the system gives no new ones.
     pub fn run<T: Send + 'static>(
@@ -79,10 +80,7 @@ impl Workers {
         });
         match first {
             Some(Ok(value)) => Ok(Ended::Finished(value)),
-            Some(Err(error)) => match error.try_into_panic() {
-                Ok(payload) => panic::resume_unwind(payload),
-                Err(_) => Ok(Ended::Cancelled),
-            },
+            Some(Err(error)) => Ok(broken(error)),
             None => {
                 cancelling();
                 self.cancel(task)?;
@@ -134,6 +132,13 @@ impl Drop for Workers {
     }
 }
 
+fn broken<T>(error: JoinError) -> Ended<T> {
+    let Ok(payload) = error.try_into_panic() else { return Ended::Cancelled };
+    let text = payload.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string));
+    Ended::Panicked(text.unwrap_or_else(|| "no reason was told".into()))
+}
+
 fn worker_threads(threads: usize) -> Result<Runtime> {
     Ok(Builder::new_multi_thread().worker_threads(threads.max(1)).thread_name("partita").enable_all().build()?)
 }
@@ -146,6 +151,13 @@ mod tests {
     fn work_that_ends_gives_its_value() {
         let mut workers = Workers::new(1).unwrap();
         assert_eq!(workers.run(async { 42 }, || {}, || {}).unwrap(), Ended::Finished(42));
+    }
+
+    #[test]
+    fn a_defect_ends_the_work_and_not_the_process() {
+        let mut workers = Workers::new(1).unwrap();
+        let ended = workers.run(async { panic!("oops {}", 1) }, || {}, || {}).unwrap();
+        assert_eq!(ended, Ended::<()>::Panicked("oops 1".into()));
     }
 
     /// An operator that computes in one poll held its thread, and with it the next query.

@@ -71,6 +71,11 @@ impl Screen {
         Self(Arc::new(Mutex::new(State { pager, rows, held: Vec::new(), lines: 0, route, progress })))
     }
 
+    /// Forgets what is held back.
+    pub(super) fn discard(&self) {
+        self.0.lock().held.clear();
+    }
+
     /// Writes what is held back and waits until the pager is left. Whether its user left it before the end.
     pub(super) fn finish(&self) -> io::Result<bool> {
         let mut state = self.0.lock();

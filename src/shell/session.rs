@@ -88,8 +88,8 @@ impl<'w> Session<'w> {
     }
 
     fn serve(&mut self) -> Result<()> {
+        self.editor.set_names(Names::of(self.runner.context()));
         loop {
-            self.editor.set_names(Names::of(self.runner.context()));
             let served = match self.editor.read()? {
                 Input::Nothing => Ok(true),
                 Input::End => Ok(false),
@@ -135,12 +135,12 @@ impl<'w> Session<'w> {
         Ok(true)
     }
 
+    /// Runs the last statement again, in another format this one time.
     fn again(&mut self, format: Option<String>) -> Result<()> {
         let Some(text) = self.last.clone() else { return Ok(()) };
+        let Some(format) = format else { return self.execute(Job::Text(text)) };
         let before = self.runner.setting(Setting::Format);
-        if let Some(format) = format {
-            self.runner.set(Setting::Format, &format)?;
-        }
+        self.runner.set(Setting::Format, &format)?;
         let ended = self.execute(Job::Text(text));
         self.runner.set(Setting::Format, &before)?;
         ended
@@ -175,15 +175,26 @@ impl<'w> Session<'w> {
         let ended = self.workers.run(work, || progress.draw(), cancelling);
         watch.done();
         progress.mute();
-        match ended? {
+        self.settle(ended?, &screen)
+    }
+
+    /// What is left to do when a statement has ended: its runner comes back, its rows are written to the end.
+    fn settle(&mut self, ended: Ended<(Box<dyn Runner>, Result<()>)>, screen: &Screen) -> Result<()> {
+        let result = match ended {
             Ended::Finished((runner, result)) => {
                 self.runner = runner;
-                let left = screen.finish()?;
-                // Whoever leaves the pager before the end wants no more rows, and no word about the pipe.
-                if left { Ok(()) } else { result }
+                result
             }
-            Ended::Cancelled => Err(Error::cancelled()),
-        }
+            Ended::Cancelled => {
+                screen.discard();
+                Err(Error::cancelled())
+            }
+            Ended::Panicked(message) => Err(Error::internal(format!("the statement broke down: {message}"))),
+        };
+        let left = screen.finish()?;
+        self.editor.set_names(Names::of(self.runner.context()));
+        // Whoever leaves the pager before the end wants no more rows, and no word about the pipe.
+        if left { Ok(()) } else { result }
     }
 
     /// Tells the runner where its next rows go.

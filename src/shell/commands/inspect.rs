@@ -60,7 +60,7 @@ pub(super) fn help(desk: &mut Desk<'_>, arguments: &[&str]) -> Result<Action> {
             for command in COMMANDS {
                 let aliases = command.aliases.join(" ");
                 let head = format!("{} {}", command.name, command.usage);
-                writeln!(desk.out, "{head:<30} {aliases:<10} {}", command.help)?;
+                writeln!(desk.out, "{head:<34} {aliases:<9} {}", command.help)?;
             }
             writeln!(desk.out, "\nAnything else is SQL, up to a ';'. Ctrl-C ends a query, Ctrl-D the shell.")?;
         }

@@ -72,8 +72,21 @@ fn complete_option(text: &str, cursor: usize, lexemes: &[Lexeme], names: &Names)
     if !settles || !dotted || !typed.contains('.') {
         return None;
     }
-    let options = names.options.iter().filter(|option| starts(option, typed)).map(Candidate::plain);
-    Some((start, options.collect()))
+    Some((start, options(names, typed)))
+}
+
+/// Options that go on from what is typed, each up to its next dot: hundreds of them are a short list at each step.
+fn options(names: &Names, typed: &str) -> Vec<Candidate> {
+    let wanted = names.options.iter().filter(|option| starts(option, typed));
+    let mut steps: Vec<&str> = wanted
+        .map(|option| option[typed.len()..].find('.').map_or(option.as_str(), |dot| &option[..=typed.len() + dot]))
+        .collect();
+    steps.dedup();
+    // A single step is no choice: what lies behind it is.
+    match steps.as_slice() {
+        [step] if step.ends_with('.') && step.len() > typed.len() => options(names, step),
+        _ => steps.into_iter().map(Candidate::plain).collect(),
+    }
 }
 
 fn complete_name(
@@ -135,8 +148,7 @@ impl List<'_> {
             Place::Member(parts) => self.members(&parts, whole, names),
             Place::Option { keywords } => {
                 self.keywords(keywords);
-                let options = names.options.iter().filter(|option| starts(option, self.typed));
-                self.found.extend(options.map(Candidate::plain));
+                self.found.extend(options(names, self.typed));
             }
             Place::Expression => self.expression(whole, names),
         }

@@ -89,6 +89,7 @@ fn options_are_one_word_with_their_dots() {
     assert_eq!(candidates("SET mem|"), ["memory_limit"]);
     assert_eq!(at("SET datafusion.execution.ba|"), ("SET ".into(), vec!["datafusion.execution.batch_size".into()]));
     assert_eq!(candidates("RESET datafusion.|").len(), 2);
+    assert_eq!(candidates("SHOW d|"), candidates("SHOW datafusion.execution.|"));
     assert_eq!(candidates("SHOW TAB|"), ["TABLES"]);
 }
 
