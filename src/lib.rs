@@ -28,6 +28,7 @@ mod operator;
 mod plan;
 mod report;
 pub mod script;
+pub mod shell;
 pub mod sink;
 mod source;
 pub mod sql;
@@ -36,7 +37,7 @@ pub use context::{Context, ContextBuilder};
 pub use error::{Error, Result, Span};
 pub use frame::{Frame, Write};
 pub use memory::MemoryLimit;
-pub use report::{Figures, Monitor, Report, Run, StatementReport};
+pub use report::{Figures, Monitor, Phase, Report, Run, StatementReport, Watch};
 pub use source::{OnBadValue, Source, load_dir};
 
 /// What most programs need: `use partita::prelude::*;`.

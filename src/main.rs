@@ -1,13 +1,13 @@
 //! The command line: arguments → context → shell or script → exit code. The only place that exits.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, ValueEnum};
 use partita::script::{OnError, Runner, Script, Settings};
+use partita::shell::{self, Ended, ShellOptions, Workers};
 use partita::sink::{Format, Style};
 use partita::{Context, Error, MemoryLimit, Result};
 
@@ -87,9 +87,8 @@ enum OnErrorName {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(arguments) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+    match run(&arguments) {
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             let _ = writeln!(io::stderr(), "error: {}", error.report());
             ExitCode::from(if error.is_user() { 2 } else { 1 })
@@ -97,19 +96,70 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether everything succeeded.
-fn run(arguments: Arguments) -> Result<bool> {
-    let context = context(&arguments)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(context.threads())
-        .enable_all()
-        .build()
-        .map_err(|error| Error::io("cannot start threads", error))?;
-    let good = runtime.block_on(session(&arguments, &context));
-    // An operator that does not yield must not keep a cancelled program alive.
-    runtime.shutdown_timeout(Duration::from_millis(500));
+/// The exit code.
+fn run(arguments: &Arguments) -> Result<u8> {
+    let context = context(arguments)?;
+    let mut workers = Workers::new(context.threads())?;
+    let code = session(arguments, &context, &mut workers);
+    // An operator that does not yield must not keep a cancelled program alive, nor its spill files.
+    drop(workers);
     context.close();
-    good
+    code
+}
+
+fn session(arguments: &Arguments, context: &Context, workers: &mut Workers) -> Result<u8> {
+    load(arguments, context, workers)?;
+    let runner = Runner::new(context.clone(), settings(arguments)?);
+    let nothing_to_run = arguments.command.is_empty() && arguments.scripts.is_empty();
+    if nothing_to_run && io::stdin().is_terminal() {
+        let mut runner = runner;
+        runner.settings.counts = true;
+        let options = ShellOptions { init: init_file(arguments) };
+        return Ok(u8::try_from(shell::run(Box::new(runner), workers, &options)).unwrap_or(1));
+    }
+    run_scripts(arguments, runner, workers)
+}
+
+fn load(arguments: &Arguments, context: &Context, workers: &mut Workers) -> Result<()> {
+    let (folders, context) = (arguments.load.clone(), context.clone());
+    let load = async move {
+        for folder in folders {
+            partita::load_dir(&context, folder).await?;
+        }
+        Ok(())
+    };
+    uninterrupted(workers.run(load, || (), || ())?)?
+}
+
+/// Runs the scripts, then writes the report; 1 when a statement failed or was cancelled.
+fn run_scripts(arguments: &Arguments, mut runner: Runner, workers: &mut Workers) -> Result<u8> {
+    let init = init_file(arguments).as_deref().map(Script::read).transpose()?;
+    let scripts = scripts(arguments)?;
+    let report = arguments.report.clone();
+    let work = async move {
+        let ready = match init {
+            Some(init) => runner.run(&[init]).await || runner.settings.on_error == OnError::Continue,
+            None => true,
+        };
+        let good = ready && runner.run(&scripts).await;
+        if let Some(path) = report {
+            runner.report().write(&path)?;
+        }
+        Ok(good)
+    };
+    let note = || {
+        let _ = writeln!(io::stderr(), "cancelling…");
+    };
+    let good: Result<bool> = uninterrupted(workers.run(work, || (), note)?)?;
+    Ok(if good? { 0 } else { 1 })
+}
+
+fn uninterrupted<T>(ended: Ended<T>) -> Result<T> {
+    match ended {
+        Ended::Finished(value) => Ok(value),
+        Ended::Cancelled => Err(Error::cancelled()),
+        Ended::Panicked(message) => Err(Error::internal(format!("the program broke down: {message}"))),
+    }
 }
 
 fn context(arguments: &Arguments) -> Result<Context> {
@@ -136,34 +186,6 @@ fn context(arguments: &Arguments) -> Result<Context> {
     Ok(context)
 }
 
-async fn session(arguments: &Arguments, context: &Context) -> Result<bool> {
-    for folder in &arguments.load {
-        partita::load_dir(context, folder).await?;
-    }
-    let mut runner = Runner::new(context.clone(), settings(arguments)?);
-    let scripts = scripts(arguments)?;
-    let good = tokio::select! {
-        good = run_scripts(&mut runner, arguments, &scripts) => good?,
-        signal = interrupted() => {
-            let _ = writeln!(io::stderr(), "error: {signal}: the query was cancelled");
-            false
-        }
-    };
-    if let Some(path) = &arguments.report {
-        runner.report().write(path)?;
-    }
-    Ok(good)
-}
-
-async fn run_scripts(runner: &mut Runner, arguments: &Arguments, scripts: &[Script]) -> Result<bool> {
-    let good = match init_script(arguments)? {
-        Some(init) => runner.run(&[init]).await,
-        None => true,
-    };
-    let stop = !good && runner.settings.on_error == OnError::Stop;
-    Ok(!stop && runner.run(scripts).await && good)
-}
-
 /// The commands, then the scripts; standard input when there are neither.
 fn scripts(arguments: &Arguments) -> Result<Vec<Script>> {
     let mut scripts: Vec<_> = arguments.command.iter().map(Script::new).collect();
@@ -177,11 +199,8 @@ fn scripts(arguments: &Arguments) -> Result<Vec<Script>> {
 }
 
 /// What runs before everything else: the file that was named, or the one in the configuration folder if it is there.
-fn init_script(arguments: &Arguments) -> Result<Option<Script>> {
-    if arguments.no_init {
-        return Ok(None);
-    }
-    arguments.init.as_deref().map(Script::read).transpose()
+fn init_file(arguments: &Arguments) -> Option<PathBuf> {
+    if arguments.no_init { None } else { arguments.init.clone().or_else(shell::init_file) }
 }
 
 fn settings(arguments: &Arguments) -> Result<Settings> {
@@ -200,20 +219,4 @@ fn settings(arguments: &Arguments) -> Result<Settings> {
         on_error,
         output: arguments.output.clone(),
     })
-}
-
-/// Waits for Ctrl-C or the system's wish to end; tells which it was.
-async fn interrupted() -> &'static str {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut ended) = signal(SignalKind::terminate()) {
-            return tokio::select! {
-                _ = tokio::signal::ctrl_c() => "interrupted",
-                _ = ended.recv() => "terminated",
-            };
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
-    "interrupted"
 }

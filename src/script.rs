@@ -2,18 +2,16 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::logical_expr::LogicalPlan;
 use futures::StreamExt;
-use parking_lot::Mutex;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::report::{Figures, Monitor, Report, Run, StatementReport};
+use crate::report::{Figures, Report, Run, StatementReport, Watch};
 use crate::sink::{self, Format, Sink, Style};
 use crate::sql::{self, Piece};
 
@@ -42,6 +40,15 @@ impl Script {
         };
         let text = text.map_err(|error| Error::io(format!("cannot read '{}'", path.display()), error))?;
         Ok(Self { name: Some(path.display().to_string()), text })
+    }
+
+    fn pieces(&self) -> Result<Vec<Piece<'_>>> {
+        sql::split(&self.text).map_err(|error| self.placed(error))
+    }
+
+    /// The error with the script's name and the line it stands in.
+    fn placed(&self, error: Error) -> Error {
+        error.of_text(self.name.as_deref(), &self.text)
     }
 }
 
@@ -76,10 +83,10 @@ pub struct Settings {
     pub output: Option<PathBuf>,
 }
 
-/// Opens what rows are written to: standard output, a file, a pager, a test's buffer.
-pub type OpenWriter = Box<dyn FnMut() -> io::Result<Box<dyn Write + Send>> + Send>;
+/// Makes the sink of the next result: standard output, a file, a pager, a test's buffer.
+pub type OpenSink = Box<dyn FnMut(&Settings) -> Result<Box<dyn Sink>> + Send>;
 
-/// Runs scripts in a context. Rows go to the writer, everything else (errors, times, echoed statements) to `notes`.
+/// Runs scripts in a context. Rows go to sinks, everything else (errors, times, echoed statements) to `notes`.
 ///
 /// Statements are not transactions: what ran before an error stays done.
 ///
@@ -95,30 +102,36 @@ pub struct Runner {
     context: Context,
     /// How statements run from now on.
     pub settings: Settings,
-    rows: OpenWriter,
+    rows: OpenSink,
     notes: Box<dyn Write + Send>,
     report: Report,
-    current: Arc<Mutex<Option<Monitor>>>,
+    watch: Watch,
 }
 
 impl Runner {
     /// A runner that writes rows to standard output and notes to standard error.
     pub fn new(context: Context, settings: Settings) -> Self {
         let report = Report::new(&context);
-        let rows: OpenWriter = Box::new(|| Ok(Box::new(io::stdout())));
-        Self { context, settings, rows, notes: Box::new(io::stderr()), report, current: Arc::default() }
-    }
-
-    /// The same runner with other places for rows and notes.
-    pub fn with_writers(mut self, rows: OpenWriter, notes: Box<dyn Write + Send>) -> Self {
-        self.rows = rows;
-        self.notes = notes;
-        self
+        let rows: OpenSink =
+            Box::new(|settings| Ok(sink::to_writer(settings.format, &settings.style, Box::new(io::stdout()))));
+        Self { context, settings, rows, notes: Box::new(io::stderr()), report, watch: Watch::default() }
     }
 
     /// Sends the rows of later queries elsewhere.
-    pub fn set_rows(&mut self, rows: OpenWriter) {
+    pub fn set_rows(&mut self, rows: OpenSink) {
         self.rows = rows;
+    }
+
+    /// Sends later notes elsewhere.
+    pub fn set_notes(&mut self, notes: Box<dyn Write + Send>) {
+        self.notes = notes;
+    }
+
+    /// A runner in the same context, with the same settings, that the same watch looks at; its report is empty.
+    pub fn fork(&self) -> Self {
+        let mut fork = Self::new(self.context.clone(), self.settings.clone());
+        fork.watch = self.watch.clone();
+        fork
     }
 
     /// The context that statements run in.
@@ -131,10 +144,17 @@ impl Runner {
         &mut self.report
     }
 
-    /// Tells the figures of the query that runs, from any thread; none between queries.
-    pub fn watch(&self) -> impl Fn() -> Option<Figures> + Send + Sync + 'static {
-        let current = Arc::clone(&self.current);
-        move || current.lock().as_ref().map(Monitor::figures)
+    /// A window on the statement that runs, for any thread.
+    pub fn watch(&self) -> Watch {
+        self.watch.clone()
+    }
+
+    /// Runs the statements of a script until one fails, and gives its error.
+    pub async fn run_until_error(&mut self, script: &Script) -> Result<()> {
+        for piece in &script.pieces()? {
+            self.run_piece(script, piece, None).await?;
+        }
+        Ok(())
     }
 
     /// Runs scripts in order; whether all their statements succeeded. Errors are told in the notes and the report.
@@ -154,10 +174,10 @@ impl Runner {
     }
 
     async fn run_script(&mut self, script: &Script, output: Option<usize>) -> bool {
-        let pieces = match sql::split(&script.text) {
+        let pieces = match script.pieces() {
             Ok(pieces) => pieces,
             Err(error) => {
-                self.tell(&error.of_text(script.name.as_deref(), &script.text));
+                self.tell(&error);
                 return false;
             }
         };
@@ -184,8 +204,8 @@ impl Runner {
             self.note(&format!("{};", piece.text));
         }
         let started = Instant::now();
-        let done = self.execute(piece, file).await.map_err(|error| error.of_text(script.name.as_deref(), &script.text));
-        *self.current.lock() = None;
+        let done = self.execute(piece, file).await.map_err(|error| script.placed(error));
+        self.watch.done();
         let elapsed = started.elapsed();
         self.push_report(script, piece, elapsed, &done);
         if self.settings.timing {
@@ -218,15 +238,14 @@ impl Runner {
         if self.settings.check {
             return self.context.check(piece).await.map(|()| Figures::default()).map_err(at);
         }
+        self.watch.planning();
         let frame = self.context.plan(piece).await.map_err(at)?;
         let kind = Kind::of(&frame);
         let sink = match (kind, file) {
             (Kind::Definition, _) => return Ok(Figures::default()),
             (Kind::Write, _) => None,
             (Kind::Query, Some(path)) => Some(sink::to_file(&path)?),
-            (Kind::Query, None) => {
-                Some(sink::to_writer(self.settings.format, &self.settings.style, (self.rows)().map_err(Error::from)?))
-            }
+            (Kind::Query, None) => Some((self.rows)(&self.settings)?),
         };
         let figures = self.drain(&frame, sink).await.map_err(at)?;
         if kind == Kind::Write && self.settings.counts {
@@ -239,9 +258,9 @@ impl Runner {
     async fn drain(&mut self, frame: &Frame, sink: Option<Box<dyn Sink>>) -> Result<Figures> {
         let run = frame.run().await?;
         let monitor = run.monitor();
-        *self.current.lock() = Some(monitor.clone());
+        self.watch.running(monitor.clone());
         let drained = match sink {
-            Some(sink) => SpawnedTask::spawn(write_rows(run, sink)).join().await,
+            Some(sink) => SpawnedTask::spawn(write_rows(run, sink, self.watch.clone())).join().await,
             None => SpawnedTask::spawn(count_written(run)).join().await,
         };
         let written = drained.map_err(|error| Error::internal(format!("the query's task ended: {error}")))??;
@@ -288,11 +307,12 @@ fn last_query(scripts: &[Script]) -> Option<(usize, usize)> {
     })
 }
 
-async fn write_rows(mut run: Run, mut sink: Box<dyn Sink>) -> Result<Option<u64>> {
+async fn write_rows(mut run: Run, mut sink: Box<dyn Sink>, watch: Watch) -> Result<Option<u64>> {
     sink.begin(&run.schema())?;
     while let Some(batch) = run.next().await {
         sink.write(&batch?)?;
     }
+    watch.writing();
     sink.finish()?;
     Ok(None)
 }

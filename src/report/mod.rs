@@ -3,7 +3,9 @@
 mod figures;
 mod run;
 mod summary;
+mod watch;
 
 pub use figures::{Figures, Monitor};
 pub use run::Run;
 pub use summary::{Report, StatementReport};
+pub use watch::{Phase, Watch};

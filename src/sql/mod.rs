@@ -9,7 +9,7 @@ mod statement;
 mod summarize;
 
 pub(crate) use define::{Effect, define, normalize, use_schema};
-pub(crate) use diagnose::{diagnose, nearest};
+pub(crate) use diagnose::diagnose;
 pub use parameter::Parameters;
 pub(crate) use setting::Settings;
 pub(crate) use split::tokens;
