@@ -6,6 +6,7 @@
 //! ```
 
 use std::ops::Range;
+use std::str::CharIndices;
 
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
@@ -43,7 +44,7 @@ pub fn split(text: &str) -> Result<Vec<Piece<'_>>> {
     let start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     let body = &text[start..];
     let tokens = tokens(body)?;
-    let index = LineIndex::new(body);
+    let mut cursor = Cursor::new(body);
     let mut pieces = Vec::new();
     let mut open: Option<(Range<usize>, u64, u64)> = None;
     for token in &tokens {
@@ -51,10 +52,10 @@ pub fn split(text: &str) -> Result<Vec<Piece<'_>>> {
             Token::SemiColon => pieces.extend(open.take().map(|open| piece(body, start, open, true))),
             Token::Whitespace(_) | Token::EOF => {}
             _ => {
-                let end = index.offset(token.span.end.line, token.span.end.column);
-                let at = &token.span.start;
-                let first = || (index.offset(at.line, at.column)..end, at.line, at.column);
-                open.get_or_insert_with(first).0.end = end;
+                let at = token.span.start;
+                let start = cursor.advance(at.line, at.column);
+                let end = cursor.advance(token.span.end.line, token.span.end.column);
+                open.get_or_insert((start..end, at.line, at.column)).0.end = end;
             }
         }
     }
@@ -97,23 +98,30 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<TokenWithSpan>> {
     })
 }
 
-/// Finds the byte of a line and column, in the tokenizer's count: lines end at `\n`, columns are characters.
-struct LineIndex<'a> {
-    text: &'a str,
-    starts: Vec<usize>,
+/// Finds the bytes of lines and columns in the tokenizer's count: lines end at `\n`, columns are characters.
+///
+/// Tokens come in order, so it only ever walks forward: a script of one huge line takes linear time.
+struct Cursor<'a> {
+    chars: CharIndices<'a>,
+    line: u64,
+    column: u64,
 }
 
-impl<'a> LineIndex<'a> {
+impl<'a> Cursor<'a> {
     fn new(text: &'a str) -> Self {
-        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { text, starts }
+        Self { chars: text.char_indices(), line: 1, column: 1 }
     }
 
-    fn offset(&self, line: u64, column: u64) -> usize {
-        let Some(&start) = self.starts.get(line.saturating_sub(1) as usize) else { return self.text.len() };
-        let rest = &self.text[start..];
-        let ahead = column.saturating_sub(1) as usize;
-        start + rest.char_indices().nth(ahead).map_or(rest.len(), |(at, _)| at)
+    /// The byte of a place that is not before the last one asked for.
+    fn advance(&mut self, line: u64, column: u64) -> usize {
+        while (self.line, self.column) < (line, column) {
+            match self.chars.next() {
+                Some((_, '\n')) => (self.line, self.column) = (self.line + 1, 1),
+                Some(_) => self.column += 1,
+                None => break,
+            }
+        }
+        self.chars.offset()
     }
 }
 
