@@ -77,7 +77,8 @@ fn first_difference(actual: &[Vec<String>], expected: &[Vec<String>]) -> Option<
     if actual.len() != expected.len() {
         return Some(format!("{} rows, expected {}", actual.len(), expected.len()));
     }
-    let same_row = |(a, b): (&Vec<String>, &Vec<String>)| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b));
+    let same_row =
+        |(a, b): (&Vec<String>, &Vec<String>)| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b));
     let row = actual.iter().zip(expected).position(|rows| !same_row(rows))?;
     Some(format!("row {}: {:?}, expected {:?}", row + 1, actual[row], expected[row]))
 }

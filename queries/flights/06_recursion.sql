@@ -21,7 +21,7 @@ LIMIT 5;
 WITH RECURSIVE
     legs AS (
         SELECT
-            row_number() OVER (ORDER BY sched_dep_time) AS leg,
+            row_number() OVER (ORDER BY day, sched_dep_time) AS leg,
             origin || '→' || dest AS hop
         FROM flights
         WHERE tailnum = 'N14228' AND month = 1 AND day < 10

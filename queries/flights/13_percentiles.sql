@@ -29,7 +29,7 @@ FROM flights;
 SELECT
     bucket * 60 AS from_minute,
     count(*) AS flights,
-    repeat('█', CAST(ceil(log(10, count(*)) * 4) AS INT)) AS on_a_log_scale
+    repeat('█', CAST(1 + ceil(log(10, count(*)) * 4) AS INT)) AS on_a_log_scale
 FROM (SELECT CAST(floor(dep_delay / 60.0) AS INT) AS bucket FROM flights WHERE dep_delay IS NOT NULL) AS b
 GROUP BY bucket
 ORDER BY bucket;

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use partita::{Context, Result};
 
 /// The eight tables.
-pub const TABLES: [&str; 8] =
-    ["customer", "lineitem", "nation", "orders", "part", "partsupp", "region", "supplier"];
+pub const TABLES: [&str; 8] = ["customer", "lineitem", "nation", "orders", "part", "partsupp", "region", "supplier"];
 
 /// How many queries there are.
 pub const QUERIES: usize = 22;
