@@ -14,16 +14,16 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::{ChildrenPropertiesMode, ExecutionPlan, ReplaceChildrenOptions};
 
 use super::commit::CommitExec;
-use super::partition_keys::PartitionKeysExec;
+use super::partitioned_parquet::PartitionedParquet;
+use super::write_input::WriteInputExec;
 
-/// Puts a [`CommitExec`] above every sink (COPY, INSERT INTO, `write_parquet` and its siblings) and, where the rows go
-/// into partition folders, a [`PartitionKeysExec`] below it. A sink that writes no files, such as an insert into a
-/// table in memory, stages nothing.
+/// Puts a [`CommitExec`] above every sink (COPY, INSERT INTO, `write_parquet` and its siblings) and a
+/// [`WriteInputExec`] below every sink of files. A sink into memory stages nothing.
 ///
 /// ```text
 /// before: DataSinkExec: sink=ParquetSink(…)      after: CommitExec
 ///           …                                             DataSinkExec: sink=ParquetSink(…)
-///                                                           PartitionKeysExec: not_null=[year]
+///                                                           WriteInputExec: not_null=[year]
 ///                                                             …
 /// ```
 #[derive(Debug)]
@@ -39,8 +39,10 @@ impl PhysicalOptimizerRule for AtomicWrites {
         plan.transform_up(|plan| match plan.downcast_ref::<DataSinkExec>() {
             None => Ok(Transformed::no(plan)),
             Some(write) => {
-                let keys = partition_columns(write);
-                let write = if keys.is_empty() { plan } else { check_keys(plan, keys)? };
+                let write = match files(write.sink()) {
+                    Some(files) => feed(write, files)?,
+                    None => plan,
+                };
                 Ok(Transformed::yes(Arc::new(CommitExec::new(write))))
             }
         })
@@ -52,25 +54,31 @@ impl PhysicalOptimizerRule for AtomicWrites {
     }
 }
 
-fn check_keys(write: Arc<dyn ExecutionPlan>, keys: Vec<String>) -> Result<Arc<dyn ExecutionPlan>> {
-    let check = |input: &Arc<dyn ExecutionPlan>| -> Arc<dyn ExecutionPlan> {
-        Arc::new(PartitionKeysExec::new(Arc::clone(input), keys.clone()))
-    };
-    let checked = write.children().into_iter().map(check).collect();
-    write.replace_children(checked, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+/// What a sink of files wants of its input.
+struct Files<'a> {
+    config: &'a FileSinkConfig,
+    to_text: bool,
 }
 
-/// The partition columns that may be NULL. Arrow's sink, which the engine keeps to itself, does not tell.
-fn partition_columns(write: &DataSinkExec) -> Vec<String> {
-    let Some(config) = file_sink(write.sink()) else { return Vec::new() };
+/// Arrow's sink, which the engine keeps to itself, does not tell.
+fn files(sink: &dyn DataSink) -> Option<Files<'_>> {
+    let text = |config| Files { config, to_text: true };
+    let csv = sink.downcast_ref::<CsvSink>().map(FileSink::config).map(text);
+    let json = || sink.downcast_ref::<JsonSink>().map(FileSink::config).map(text);
+    let parquet = || Some(Files { config: sink.downcast_ref::<ParquetSink>()?.config(), to_text: false });
+    csv.or_else(json).or_else(parquet)
+}
+
+fn feed(write: &DataSinkExec, Files { config, to_text }: Files<'_>) -> Result<Arc<dyn ExecutionPlan>> {
     let schema = write.input().schema();
     let nullable = |name: &&String| schema.field_with_name(name).is_ok_and(|field| field.is_nullable());
-    config.table_partition_cols.iter().map(|(name, _)| name).filter(nullable).cloned().collect()
-}
-
-fn file_sink(sink: &dyn DataSink) -> Option<&FileSinkConfig> {
-    let csv = sink.downcast_ref::<CsvSink>().map(FileSink::config);
-    let json = || sink.downcast_ref::<JsonSink>().map(FileSink::config);
-    let parquet = || sink.downcast_ref::<ParquetSink>().map(FileSink::config);
-    csv.or_else(json).or_else(parquet)
+    let keys = config.table_partition_cols.iter().map(|(name, _)| name).filter(nullable).cloned().collect();
+    let input = Arc::new(WriteInputExec::new(Arc::clone(write.input()), keys, to_text));
+    let recompute = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+    Ok(match write.sink().downcast_ref::<ParquetSink>() {
+        Some(sink) if !config.table_partition_cols.is_empty() => {
+            Arc::new(DataSinkExec::new(input, Arc::new(PartitionedParquet::new(sink)), write.sort_order().clone()))
+        }
+        _ => Arc::new(write.clone()).replace_children(vec![input], recompute)?,
+    })
 }
