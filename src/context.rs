@@ -10,7 +10,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::memory::{Memory, MemoryLimit};
-use crate::operator::AtomicWrites;
+use crate::operator::physical_rules;
 use crate::sink;
 
 /// The engine with its catalog and its memory limit. Cheap to clone; clones share everything.
@@ -132,7 +132,7 @@ impl ContextBuilder {
             .with_config(config(threads))
             .with_runtime_env(Arc::clone(&memory.runtime))
             .with_default_features()
-            .with_physical_optimizer_rule(Arc::new(AtomicWrites))
+            .with_physical_optimizer_rules(physical_rules())
             .build();
         let session = SessionContext::new_with_state(state);
         Ok(Context { inner: Arc::new(Inner { session, memory }) })

@@ -66,7 +66,8 @@ fn files(sink: &dyn DataSink) -> Option<Files<'_>> {
     let csv = sink.downcast_ref::<CsvSink>().map(FileSink::config).map(text);
     let json = || sink.downcast_ref::<JsonSink>().map(FileSink::config).map(text);
     let parquet = || Some(Files { config: sink.downcast_ref::<ParquetSink>()?.config(), to_text: false });
-    csv.or_else(json).or_else(parquet)
+    let partitioned = || Some(Files { config: sink.downcast_ref::<PartitionedParquet>()?.config(), to_text: false });
+    csv.or_else(json).or_else(parquet).or_else(partitioned)
 }
 
 fn feed(write: &DataSinkExec, Files { config, to_text }: Files<'_>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -75,10 +76,5 @@ fn feed(write: &DataSinkExec, Files { config, to_text }: Files<'_>) -> Result<Ar
     let keys = config.table_partition_cols.iter().map(|(name, _)| name).filter(nullable).cloned().collect();
     let input = Arc::new(WriteInputExec::new(Arc::clone(write.input()), keys, to_text));
     let recompute = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-    Ok(match write.sink().downcast_ref::<ParquetSink>() {
-        Some(sink) if !config.table_partition_cols.is_empty() => {
-            Arc::new(DataSinkExec::new(input, Arc::new(PartitionedParquet::new(sink)), write.sort_order().clone()))
-        }
-        _ => Arc::new(write.clone()).replace_children(vec![input], recompute)?,
-    })
+    Arc::new(write.clone()).replace_children(vec![input], recompute)
 }

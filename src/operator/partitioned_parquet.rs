@@ -1,40 +1,39 @@
-//! Parquet files in partition folders, many at once, inside the memory limit.
+//! Parquet files in partition folders, one at a time.
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::compute::partition;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::common::runtime::{JoinSet, SpawnedTask};
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::config::TableParquetOptions;
 use datafusion::datasource::file_format::parquet::ParquetSink;
-use datafusion::datasource::file_format::write::demux::DemuxedStreamReceiver;
 use datafusion::datasource::file_format::write::get_writer_schema;
 use datafusion::datasource::physical_plan::{FileSink, FileSinkConfig};
 use datafusion::datasource::sink::DataSink;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::parquet::arrow::AsyncArrowWriter;
 use datafusion::parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType};
+use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
-use tokio::sync::mpsc::Receiver;
 
-/// A file ends its row group at this many bytes even if there is room for more.
+/// A file ends its row group at this many bytes, or when the budget refuses more.
 const ROW_GROUP: usize = 32 << 20;
 
-/// Writes a file for each partition, each with a row group in memory. The engine's own sink fails when they do not fit
-/// together; here a file whose reservation is refused ends its row group, which frees it: more partitions make smaller
-/// row groups.
+/// Writes rows that come sorted by their partition columns: a file is closed when the next key comes, so one row group
+/// is in memory however many partitions there are. The engine's own sink keeps all of them open.
 ///
 /// ```text
-///             ┌─ year=2013 ─ row group 0 │ row group 1 (in memory)
-/// rows ─ by ──┼─ year=2014 ─ row group 0 (in memory)           their reservations share the budget fairly
-///        key  └─ year=2015 ─ row group 0 │ row group 1 │ row group 2 (in memory)
+/// rows sorted by year ──► year=2013/9f2c.parquet, closed ──► year=2014/9f2c.parquet, open
 /// ```
 pub(crate) struct PartitionedParquet {
     config: FileSinkConfig,
@@ -42,9 +41,18 @@ pub(crate) struct PartitionedParquet {
 }
 
 impl PartitionedParquet {
-    /// A sink that writes what the engine's would.
-    pub(crate) fn new(sink: &ParquetSink) -> Self {
-        Self { config: sink.config().clone(), options: sink.parquet_options().clone() }
+    /// A sink that writes what the engine's would; `None` where that writes no partitions.
+    pub(crate) fn new(sink: &ParquetSink) -> Option<Self> {
+        let (config, options) = (sink.config().clone(), sink.parquet_options().clone());
+        (!config.table_partition_cols.is_empty()).then_some(Self { config, options })
+    }
+
+    pub(crate) fn config(&self) -> &FileSinkConfig {
+        &self.config
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &str> {
+        self.config.table_partition_cols.iter().map(|(name, _)| name.as_str())
     }
 
     fn properties(&self) -> Result<WriterProperties> {
@@ -56,69 +64,52 @@ impl PartitionedParquet {
         Ok(WriterPropertiesBuilder::try_from(&options)?.set_max_row_group_bytes(Some(bytes)).build())
     }
 
+    /// The folder of the batch's rows, which all have one key: `year=2013/month=1`.
+    fn folder(&self, batch: &RecordBatch) -> Result<Path> {
+        let mut folder = self.config.table_paths[0].prefix().clone();
+        for (key, column) in self.keys().zip(self.key_columns(batch)?) {
+            let value = ArrayFormatter::try_new(&column, &FormatOptions::new())?.value(0).try_to_string()?;
+            folder = folder.join(format!("{key}={value}"));
+        }
+        Ok(folder)
+    }
+
+    fn key_columns(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
+        let schema = batch.schema();
+        self.keys().map(|key| Ok(Arc::clone(batch.column(schema.index_of(key)?)))).collect()
+    }
+
     fn open(&self, store: Arc<dyn ObjectStore>, path: Path, task: &TaskContext) -> Result<PartitionFile> {
-        let reservation = MemoryConsumer::new(format!("PartitionedParquet[{path}]"))
-            .with_can_spill(true)
-            .register(task.memory_pool());
+        let consumer = MemoryConsumer::new("PartitionedParquet").with_can_spill(true);
         let buffer = task.session_config().options().execution.objectstore_writer_buffer_size;
         let output = BufWriter::with_capacity(store, path, buffer);
         let schema = get_writer_schema(&self.config);
-        Ok(PartitionFile { writer: AsyncArrowWriter::try_new(output, schema, Some(self.properties()?))?, reservation })
+        let columns = schema.fields().iter().map(|field| self.config.output_schema.index_of(field.name()));
+        Ok(PartitionFile {
+            columns: columns.collect::<Result<_, _>>()?,
+            writer: AsyncArrowWriter::try_new(output, schema, Some(self.properties()?))?,
+            reservation: consumer.register(task.memory_pool()),
+        })
     }
 }
 
-/// One file that is being written.
+/// The file that is being written.
 struct PartitionFile {
+    columns: Vec<usize>,
     writer: AsyncArrowWriter<BufWriter>,
     reservation: MemoryReservation,
 }
 
 impl PartitionFile {
-    /// Writes all its batches and returns the number of rows.
-    async fn write(mut self, mut batches: Receiver<RecordBatch>) -> Result<u64> {
-        let mut rows = 0;
-        while let Some(batch) = batches.recv().await {
-            self.writer.write(&batch).await?;
-            rows += batch.num_rows() as u64;
-            if self.reservation.try_resize(self.writer.memory_size()).is_err() {
-                self.writer.flush().await?;
-                self.reservation.try_resize(self.writer.memory_size())?;
-            }
+    async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+        self.writer.write(&rows.project(&self.columns)?).await?;
+        if self.reservation.try_resize(self.writer.memory_size()).is_err() {
+            // Ending the row group is this writer's way to spill.
+            self.writer.flush().await?;
+            self.reservation.try_resize(self.writer.memory_size())?;
         }
-        self.writer.close().await?;
-        Ok(rows)
+        Ok(())
     }
-}
-
-#[async_trait]
-impl FileSink for PartitionedParquet {
-    fn config(&self) -> &FileSinkConfig {
-        &self.config
-    }
-
-    async fn spawn_writer_tasks_and_join(
-        &self,
-        context: &Arc<TaskContext>,
-        demux: SpawnedTask<Result<()>>,
-        mut files: DemuxedStreamReceiver,
-        store: Arc<dyn ObjectStore>,
-    ) -> Result<u64> {
-        let mut writes = JoinSet::new();
-        while let Some((path, batches)) = files.recv().await {
-            let file = self.open(Arc::clone(&store), path, context)?;
-            writes.spawn(file.write(batches));
-        }
-        let mut rows = 0;
-        while let Some(written) = writes.join_next().await {
-            rows += written.map_err(ended_early)??;
-        }
-        demux.join_unwind().await.map_err(ended_early)??;
-        Ok(rows)
-    }
-}
-
-fn ended_early(error: tokio::task::JoinError) -> DataFusionError {
-    DataFusionError::ExecutionJoin(Box::new(error))
 }
 
 #[async_trait]
@@ -127,15 +118,43 @@ impl DataSink for PartitionedParquet {
         self.config.output_schema()
     }
 
-    async fn write_all(&self, data: SendableRecordBatchStream, context: &Arc<TaskContext>) -> Result<u64> {
-        FileSink::write_all(self, data, context).await
+    async fn write_all(&self, mut data: SendableRecordBatchStream, context: &Arc<TaskContext>) -> Result<u64> {
+        let store = context.runtime_env().object_store(&self.config.object_store_url)?;
+        // As in the engine, names are random: a write adds to what is there.
+        let name = format!("{:016x}.{}", RandomState::new().hash_one("partition"), self.config.file_extension);
+        let mut open: Option<(Path, PartitionFile)> = None;
+        let mut rows = 0;
+        while let Some(batch) = data.try_next().await? {
+            rows += batch.num_rows() as u64;
+            for range in partition(&self.key_columns(&batch)?)?.ranges() {
+                let part = batch.slice(range.start, range.len());
+                let folder = self.folder(&part)?;
+                let mut current = match open.take() {
+                    Some((path, file)) if path == folder => file,
+                    other => {
+                        close(other).await?;
+                        self.open(Arc::clone(&store), folder.clone().join(name.as_str()), context)?
+                    }
+                };
+                current.write(&part).await?;
+                open = Some((folder, current));
+            }
+        }
+        close(open).await?;
+        Ok(rows)
+    }
+}
+
+async fn close(open: Option<(Path, PartitionFile)>) -> Result<()> {
+    match open {
+        Some((_, file)) => Ok(file.writer.close().await.map(drop)?),
+        None => Ok(()),
     }
 }
 
 impl DisplayAs for PartitionedParquet {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let columns: Vec<_> = self.config.table_partition_cols.iter().map(|(name, _)| name.as_str()).collect();
-        write!(f, "PartitionedParquet(by=[{}])", columns.join(", "))
+        write!(f, "PartitionedParquet(by=[{}])", self.keys().collect::<Vec<_>>().join(", "))
     }
 }
 

@@ -56,11 +56,12 @@ fn check(batch: RecordBatch, keys: &[String]) -> Result<RecordBatch> {
 
 impl DisplayAs for WriteInputExec {
     fn fmt_as(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = self.keys.join(", ");
         match t {
-            DisplayFormatType::Default | DisplayFormatType::Verbose => {
-                write!(f, "WriteInputExec: not_null=[{}]", self.keys.join(", "))
-            }
-            DisplayFormatType::TreeRender => write!(f, "not_null={}", self.keys.join(", ")),
+            _ if keys.is_empty() && matches!(t, DisplayFormatType::TreeRender) => Ok(()),
+            _ if keys.is_empty() => f.write_str("WriteInputExec"),
+            DisplayFormatType::TreeRender => write!(f, "not_null={keys}"),
+            DisplayFormatType::Default | DisplayFormatType::Verbose => write!(f, "WriteInputExec: not_null=[{keys}]"),
         }
     }
 }
