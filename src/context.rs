@@ -248,9 +248,9 @@ impl ContextBuilder {
         let builder = SessionStateBuilder::new()
             .with_config(config(threads).with_option_extension(Settings::new(Arc::clone(&memory))))
             .with_runtime_env(Arc::clone(&memory.runtime))
-            .with_default_features();
-        let rules = plan::physical_rules().into_iter();
-        let state = rules.fold(source::install(builder), SessionStateBuilder::with_physical_optimizer_rule).build();
+            .with_default_features()
+            .with_physical_optimizer_rules(plan::physical_rules());
+        let state = source::install(builder).build();
         let session = SessionContext::new_with_state(state);
         Ok(Context { inner: Arc::new(Inner { session, memory, parameters: RwLock::default() }) })
     }
@@ -262,5 +262,7 @@ fn config(threads: usize) -> SessionConfig {
         .with_target_partitions(threads)
         .with_information_schema(true)
         .set_str("datafusion.execution.spill_compression", "lz4_frame")
+        // A writer holds a whole row group of each file it writes: an eighth of the engine's million rows.
+        .set_str("datafusion.execution.parquet.max_row_group_size", "131072")
         .set_str("datafusion.sql_parser.collect_spans", "true")
 }

@@ -258,3 +258,39 @@ async fn a_file_sink_is_there_when_it_has_finished() {
     let error = partita::sink::to_file(root.path().join("none/x.txt")).err().unwrap();
     assert!(error.is_user() && error.hint().is_some());
 }
+
+/// The engine keeps a row group of every partition in memory: thirty of them were too many for 512 MB.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_partitions_fit_a_small_limit() {
+    let ctx = Context::builder().memory_limit("256MB".parse().unwrap()).threads(2).build().unwrap();
+    let (root, path) = folder();
+    let copy = format!(
+        "COPY (SELECT value AS n, md5(value::varchar) AS s, 'k/' || (value % 300) || ' %é' AS k, value % 2 = 0 AS b
+               FROM generate_series(1, 300000)) TO '{path}/out' STORED AS PARQUET PARTITIONED BY (k, b)"
+    );
+    assert_eq!(write(&ctx, &copy).await, 300_000);
+    assert_eq!(tree(root.path()).iter().filter(|name| name.ends_with(".parquet")).count(), 300);
+    run(&ctx, &format!("CREATE EXTERNAL TABLE t (n BIGINT, s VARCHAR, k VARCHAR, b BOOLEAN) STORED AS PARQUET PARTITIONED BY (k, b) LOCATION '{path}/out/'"))
+        .await
+        .unwrap();
+    let same = "SELECT count(*) FROM t WHERE b = (n % 2 = 0) AND s = md5(n::varchar)";
+    assert_eq!(number(&ctx, same).await, 300_000);
+    assert_eq!(number(&ctx, "SELECT count(DISTINCT k) FROM t").await, 300);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_in_partitions_keep_the_order_that_was_asked_for() {
+    let ctx = context();
+    let (_root, path) = folder();
+    let copy = format!(
+        "COPY (SELECT value AS n, DATE '2024-01-01' + (value % 3)::int AS d FROM generate_series(1, 50000) ORDER BY n DESC)
+         TO '{path}/out' (FORMAT parquet, PARTITION_BY d)"
+    );
+    assert_eq!(write(&ctx, &copy).await, 50_000);
+    let first = format!("CREATE EXTERNAL TABLE one STORED AS PARQUET LOCATION '{path}/out/d=2024-01-02/'");
+    run(&ctx, &first).await.unwrap();
+    let rows = run(&ctx, "SELECT n FROM one").await.unwrap();
+    let rows: Vec<_> =
+        rows.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec()).collect();
+    assert!(rows.len() > 16_000 && rows.is_sorted_by(|a, b| a > b));
+}

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::config::ConfigNonZeroUsize;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -24,7 +25,7 @@ use crate::error::Error;
 
 /// How much a file's writer gathers before it goes to disk, in bytes. The engine's 10 MB are meant for stores over a
 /// network; here every open partition would hold them, unseen by the budget.
-const WRITE_BUFFER: usize = 1 << 20;
+const WRITE_BUFFER: usize = 256 << 10;
 
 /// Runs the write below it into a [`Staging`] and commits when it has succeeded.
 ///
@@ -122,8 +123,11 @@ fn staged(task: &TaskContext, runtime: &RuntimeEnv, staging: &Arc<Mutex<Staging>
     let registry = StagingRegistry::new(Arc::clone(&runtime.object_store_registry), Arc::clone(staging));
     let runtime = RuntimeEnvBuilder::from_runtime_env(runtime).with_object_store_registry(Arc::new(registry));
     let mut config = task.session_config().clone();
-    let buffer = &mut config.options_mut().execution.objectstore_writer_buffer_size;
-    *buffer = WRITE_BUFFER.min(*buffer);
+    // A folder gets several files at once, each with a row group in memory: more than there are cores help nobody.
+    let files = ConfigNonZeroUsize::try_new(config.target_partitions())?;
+    let options = &mut config.options_mut().execution;
+    options.minimum_parallel_output_files = options.minimum_parallel_output_files.min(files);
+    options.objectstore_writer_buffer_size = options.objectstore_writer_buffer_size.min(WRITE_BUFFER);
     Ok(Arc::new(TaskContext::new(
         task.task_id(),
         task.session_id(),

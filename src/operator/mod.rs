@@ -1,13 +1,15 @@
 //! Physical operators of ours, one a file: what the engine's own do not keep to.
 //!
-//! `CommitExec` makes a write all or nothing, `PartitionKeysExec` guards its folders; [`AtomicWrites`] is the rule that
-//! puts them into plans.
+//! Writes of files: `CommitExec` makes them all or nothing out of a [`Staging`], `WriteInputExec` feeds them,
+//! `PartitionedParquet` writes one partition at a time.
 
-mod atomic_writes;
 mod commit;
-mod partition_keys;
+mod partitioned_parquet;
 mod staging;
 mod staging_store;
+mod write_input;
 
-pub(crate) use atomic_writes::AtomicWrites;
+pub(crate) use commit::CommitExec;
+pub(crate) use partitioned_parquet::PartitionedParquet;
 pub(crate) use staging::Staging;
+pub(crate) use write_input::WriteInputExec;

@@ -1,4 +1,7 @@
 //! What COPY and `write_csv` and its siblings write: the format and the options, in the engine's names.
+//!
+//! A target with an extension is one file, which replaces one that is there; any other, and every partitioned write,
+//! is a folder, to which files with random names are added.
 
 use std::path::Path;
 

@@ -141,19 +141,17 @@ struct Parquet {
 
 impl Sink for Parquet {
     fn begin(&mut self, schema: &SchemaRef) -> Result<()> {
-        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_max_row_group_bytes(Some(ROW_GROUP))
+            .build();
         let file = self.file.take().map(BufWriter::new).ok_or_else(out_of_order)?;
         self.writer = Some(ArrowWriter::try_new(file, SchemaRef::clone(schema), Some(properties)).map_err(parquet)?);
         Ok(())
     }
 
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let writer = self.writer.as_mut().ok_or_else(out_of_order)?;
-        writer.write(batch).map_err(parquet)?;
-        match writer.in_progress_size() > ROW_GROUP {
-            true => writer.flush().map_err(parquet),
-            false => Ok(()),
-        }
+        self.writer.as_mut().ok_or_else(out_of_order)?.write(batch).map_err(parquet)
     }
 
     fn finish(&mut self) -> Result<()> {

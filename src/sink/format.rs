@@ -12,8 +12,9 @@ use super::delimited::Delimited;
 use super::json::Json;
 use super::markdown::Markdown;
 use super::output::Output;
+use super::plan::TableOrPlan;
 use super::style::Style;
-use super::table::Table;
+
 use super::text::counted;
 use super::vertical::Vertical;
 use crate::error::{Error, Result};
@@ -27,7 +28,7 @@ use crate::error::{Error, Result};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Format {
-    /// A box for people: the first and last rows, a footer that says what was left out.
+    /// A box for people: the first and last rows, a footer that says what was left out. An EXPLAIN is shown as text.
     #[default]
     Table,
     /// Comma-separated values with a header.
@@ -99,7 +100,7 @@ pub fn to_writer(format: Format, style: &Style, writer: Box<dyn Write + Send>) -
     let output = Output::new(writer);
     match format {
         Format::Table if style.expanded => Box::new(Vertical::new(output, style.clone())),
-        Format::Table => Box::new(Table::new(output, style.clone())),
+        Format::Table => Box::new(TableOrPlan::new(output, style.clone())),
         Format::Csv => Box::new(Delimited::new(output, b',')),
         Format::Tsv => Box::new(Delimited::new(output, b'\t')),
         Format::Json => Box::new(Json::array(output)),

@@ -74,7 +74,8 @@ impl JsonFormat for Rows {
     }
 
     fn start_row<W: Write>(&self, writer: &mut W, is_first_row: bool) -> Result<(), ArrowError> {
-        Ok(if is_first_row { () } else { writer.write_all(b",\n")? })
+        let before: &[u8] = if is_first_row { b"" } else { b",\n" };
+        Ok(writer.write_all(before)?)
     }
 
     fn end_stream<W: Write>(&self, writer: &mut W) -> Result<(), ArrowError> {

@@ -13,6 +13,7 @@ mod json;
 mod layout;
 mod markdown;
 mod output;
+mod plan;
 mod style;
 mod table;
 mod text;

@@ -1,0 +1,165 @@
+//! Parquet files in partition folders, one at a time.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::compute::partition;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::config::TableParquetOptions;
+use datafusion::datasource::file_format::parquet::ParquetSink;
+use datafusion::datasource::file_format::write::get_writer_schema;
+use datafusion::datasource::physical_plan::{FileSink, FileSinkConfig};
+use datafusion::datasource::sink::DataSink;
+use datafusion::error::Result;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::parquet::arrow::AsyncArrowWriter;
+use datafusion::parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType};
+use futures::TryStreamExt;
+use object_store::ObjectStore;
+use object_store::buffered::BufWriter;
+use object_store::path::Path;
+
+/// A file ends its row group at this many bytes, or when the budget refuses more.
+const ROW_GROUP: usize = 32 << 20;
+
+/// Writes rows that come sorted by their partition columns: a file is closed when the next key comes, so one row group
+/// is in memory however many partitions there are. The engine's own sink keeps all of them open.
+///
+/// ```text
+/// rows sorted by year ──► year=2013/9f2c.parquet, closed ──► year=2014/9f2c.parquet, open
+/// ```
+pub(crate) struct PartitionedParquet {
+    config: FileSinkConfig,
+    options: TableParquetOptions,
+}
+
+impl PartitionedParquet {
+    /// A sink that writes what the engine's would; `None` where that writes no partitions.
+    pub(crate) fn new(sink: &ParquetSink) -> Option<Self> {
+        let (config, options) = (sink.config().clone(), sink.parquet_options().clone());
+        (!config.table_partition_cols.is_empty()).then_some(Self { config, options })
+    }
+
+    pub(crate) fn config(&self) -> &FileSinkConfig {
+        &self.config
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &str> {
+        self.config.table_partition_cols.iter().map(|(name, _)| name.as_str())
+    }
+
+    fn properties(&self) -> Result<WriterProperties> {
+        let mut options = self.options.clone();
+        if !options.global.skip_arrow_metadata {
+            options.arrow_schema(&get_writer_schema(&self.config));
+        }
+        let bytes = options.global.max_row_group_bytes.as_ref().map_or(ROW_GROUP, |bytes| bytes.get());
+        Ok(WriterPropertiesBuilder::try_from(&options)?.set_max_row_group_bytes(Some(bytes)).build())
+    }
+
+    /// The folder of the batch's rows, which all have one key: `year=2013/month=1`.
+    fn folder(&self, batch: &RecordBatch) -> Result<Path> {
+        let mut folder = self.config.table_paths[0].prefix().clone();
+        for (key, column) in self.keys().zip(self.key_columns(batch)?) {
+            let value = ArrayFormatter::try_new(&column, &FormatOptions::new())?.value(0).try_to_string()?;
+            folder = folder.join(format!("{key}={value}"));
+        }
+        Ok(folder)
+    }
+
+    fn key_columns(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
+        let schema = batch.schema();
+        self.keys().map(|key| Ok(Arc::clone(batch.column(schema.index_of(key)?)))).collect()
+    }
+
+    fn open(&self, store: Arc<dyn ObjectStore>, path: Path, task: &TaskContext) -> Result<PartitionFile> {
+        let consumer = MemoryConsumer::new("PartitionedParquet").with_can_spill(true);
+        let buffer = task.session_config().options().execution.objectstore_writer_buffer_size;
+        let output = BufWriter::with_capacity(store, path, buffer);
+        let schema = get_writer_schema(&self.config);
+        let columns = schema.fields().iter().map(|field| self.config.output_schema.index_of(field.name()));
+        Ok(PartitionFile {
+            columns: columns.collect::<Result<_, _>>()?,
+            writer: AsyncArrowWriter::try_new(output, schema, Some(self.properties()?))?,
+            reservation: consumer.register(task.memory_pool()),
+        })
+    }
+}
+
+/// The file that is being written.
+struct PartitionFile {
+    columns: Vec<usize>,
+    writer: AsyncArrowWriter<BufWriter>,
+    reservation: MemoryReservation,
+}
+
+impl PartitionFile {
+    async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+        self.writer.write(&rows.project(&self.columns)?).await?;
+        if self.reservation.try_resize(self.writer.memory_size()).is_err() {
+            // Ending the row group is this writer's way to spill.
+            self.writer.flush().await?;
+            self.reservation.try_resize(self.writer.memory_size())?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl DataSink for PartitionedParquet {
+    fn schema(&self) -> &SchemaRef {
+        self.config.output_schema()
+    }
+
+    async fn write_all(&self, mut data: SendableRecordBatchStream, context: &Arc<TaskContext>) -> Result<u64> {
+        let store = context.runtime_env().object_store(&self.config.object_store_url)?;
+        // As in the engine, names are random: a write adds to what is there.
+        let name = format!("{:016x}.{}", RandomState::new().hash_one("partition"), self.config.file_extension);
+        let mut open: Option<(Path, PartitionFile)> = None;
+        let mut rows = 0;
+        while let Some(batch) = data.try_next().await? {
+            rows += batch.num_rows() as u64;
+            for range in partition(&self.key_columns(&batch)?)?.ranges() {
+                let part = batch.slice(range.start, range.len());
+                let folder = self.folder(&part)?;
+                let mut current = match open.take() {
+                    Some((path, file)) if path == folder => file,
+                    other => {
+                        close(other).await?;
+                        self.open(Arc::clone(&store), folder.clone().join(name.as_str()), context)?
+                    }
+                };
+                current.write(&part).await?;
+                open = Some((folder, current));
+            }
+        }
+        close(open).await?;
+        Ok(rows)
+    }
+}
+
+async fn close(open: Option<(Path, PartitionFile)>) -> Result<()> {
+    match open {
+        Some((_, file)) => Ok(file.writer.close().await.map(drop)?),
+        None => Ok(()),
+    }
+}
+
+impl DisplayAs for PartitionedParquet {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PartitionedParquet(by=[{}])", self.keys().collect::<Vec<_>>().join(", "))
+    }
+}
+
+impl fmt::Debug for PartitionedParquet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PartitionedParquet").finish_non_exhaustive()
+    }
+}

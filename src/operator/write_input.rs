@@ -1,0 +1,121 @@
+//! Rows on their way into files.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, RecordBatch};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::Result;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties,
+    ReplaceChildrenOptions,
+};
+use futures::{StreamExt, TryStreamExt};
+
+use crate::error::Error;
+
+/// How many rows a batch for a text format has. The engine's writer turns up to a hundred batches a file into text
+/// ahead of a slow disk or compressor, and reserves nothing for them.
+const TEXT_ROWS: usize = 512;
+
+/// Passes rows on to a sink of files: in small batches where it turns them into text, and none whose partition column
+/// is NULL, which is an error.
+///
+/// The engine names the folder after the value behind a NULL: `k=0` or `k=`. Such a row would be read back as another.
+#[derive(Debug, Clone)]
+pub(crate) struct WriteInputExec {
+    input: Arc<dyn ExecutionPlan>,
+    keys: Vec<String>,
+    max_rows: usize,
+}
+
+impl WriteInputExec {
+    /// Checks the columns of those names.
+    pub(crate) fn new(input: Arc<dyn ExecutionPlan>, keys: Vec<String>, to_text: bool) -> Self {
+        Self { input, keys, max_rows: if to_text { TEXT_ROWS } else { usize::MAX } }
+    }
+}
+
+/// Slices share the memory of their batch.
+fn slices(batch: RecordBatch, max_rows: usize) -> impl Iterator<Item = RecordBatch> {
+    let rows = batch.num_rows();
+    (0..rows).step_by(max_rows.min(rows).max(1)).map(move |start| batch.slice(start, max_rows.min(rows - start)))
+}
+
+fn check(batch: RecordBatch, keys: &[String]) -> Result<RecordBatch> {
+    let has_null = |key: &&String| batch.column_by_name(key).is_some_and(|column| column.logical_null_count() > 0);
+    match keys.iter().find(has_null) {
+        None => Ok(batch),
+        Some(key) => Err(Error::data(format!("the partition column '{key}' is NULL in a row"))
+            .with_hint(format!("leave such rows out, or give them a value with coalesce({key}, …)"))
+            .into()),
+    }
+}
+
+impl DisplayAs for WriteInputExec {
+    fn fmt_as(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = self.keys.join(", ");
+        match t {
+            _ if keys.is_empty() && matches!(t, DisplayFormatType::TreeRender) => Ok(()),
+            _ if keys.is_empty() => f.write_str("WriteInputExec"),
+            DisplayFormatType::TreeRender => write!(f, "not_null={keys}"),
+            DisplayFormatType::Default | DisplayFormatType::Verbose => write!(f, "WriteInputExec: not_null=[{keys}]"),
+        }
+    }
+}
+
+impl ExecutionPlan for WriteInputExec {
+    fn name(&self) -> &str {
+        "WriteInputExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.input.properties()
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        match <[_; 1]>::try_from(children) {
+            Ok([input]) => Ok(Arc::new(Self { input, ..Self::clone(&self) })),
+            Err(_) => Err(Error::internal("the input of a write is one").into()),
+        }
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let (keys, max_rows) = (self.keys.clone(), self.max_rows);
+        let batches = self.input.execute(partition, context)?;
+        let slices = batches
+            .map(move |batch| check(batch?, &keys))
+            .map_ok(move |batch| futures::stream::iter(slices(batch, max_rows).map(Ok)))
+            .try_flatten();
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), slices)))
+    }
+}
