@@ -1,6 +1,9 @@
 //! Rules that make a better plan of a plan: one rule a file, in the order they are applied.
 
+mod cancellable_joins;
 mod yielding_joins;
+
+pub(crate) use cancellable_joins::{CancelFlag, cancellable_joins};
 
 use std::sync::Arc;
 

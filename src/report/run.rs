@@ -16,6 +16,7 @@ use futures::{Stream, StreamExt};
 
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::plan::{CancelFlag, cancellable_joins};
 
 /// What a query tells of itself while it runs and after.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -66,6 +67,7 @@ pub struct Meter {
     plan: Arc<dyn ExecutionPlan>,
     started: Instant,
     rows: Arc<AtomicU64>,
+    cancelled: CancelFlag,
 }
 
 impl Run {
@@ -73,10 +75,11 @@ impl Run {
         let started = Instant::now();
         let state = context.session().state();
         context.memory().budget.reset_peak();
-        let plan = state.create_physical_plan(&plan).await?;
+        let cancelled = CancelFlag::default();
+        let plan = cancellable_joins(state.create_physical_plan(&plan).await?, &cancelled)?;
         let task = Arc::new(TaskContext::from(&state));
         let stream = execute_stream(Arc::clone(&plan), task)?;
-        let meter = Meter { context: context.clone(), plan, started, rows: Arc::default() };
+        let meter = Meter { context: context.clone(), plan, started, rows: Arc::default(), cancelled };
         Ok(Self { meter, schema: stream.schema(), stream: Some(stream) })
     }
 
@@ -92,6 +95,7 @@ impl Run {
 
     /// Ends the query: its tasks stop, its memory and spill files go. The stream then yields a cancelled error.
     pub fn cancel(&mut self) {
+        self.meter.cancel();
         self.stream = None;
     }
 
@@ -107,6 +111,12 @@ impl Run {
 }
 
 impl Meter {
+    /// Makes operators that compare rows without pause give up. For those who cannot reach the [`Run`], because another
+    /// thread is inside it; whoever can, drops it.
+    pub fn cancel(&self) {
+        self.cancelled.set();
+    }
+
     /// What the query tells of itself now.
     pub fn figures(&self) -> Figures {
         let budget = &self.context.memory().budget;
@@ -139,6 +149,12 @@ fn add_operator(plan: &dyn ExecutionPlan, figures: &mut Figures) {
     }
     for child in plan.children() {
         add_operator(child.as_ref(), figures);
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.cancel();
     }
 }
 
