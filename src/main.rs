@@ -136,6 +136,7 @@ fn run_scripts(arguments: &Arguments, mut runner: Runner, workers: &mut Workers)
     let init = init_file(arguments).as_deref().map(Script::read).transpose()?;
     let scripts = scripts(arguments)?;
     let report = arguments.report.clone();
+    let watch = runner.watch();
     let work = async move {
         let ready = match init {
             Some(init) => runner.run(&[init]).await || runner.settings.on_error == OnError::Continue,
@@ -147,7 +148,8 @@ fn run_scripts(arguments: &Arguments, mut runner: Runner, workers: &mut Workers)
         }
         Ok(good)
     };
-    let note = || {
+    let note = move || {
+        watch.cancel();
         let _ = writeln!(io::stderr(), "cancelling…");
     };
     let good: Result<bool> = uninterrupted(workers.run(work, || (), note)?)?;

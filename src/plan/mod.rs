@@ -1,6 +1,7 @@
 //! Rules of ours for logical and physical plans, in the order they run. One rule, one file.
 
 mod atomic_writes;
+mod cancellable_joins;
 mod interruptible_joins;
 mod sorted_partitions;
 
@@ -10,6 +11,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
 use atomic_writes::AtomicWrites;
+pub(crate) use cancellable_joins::{CancelFlag, cancellable_joins};
 use interruptible_joins::InterruptibleJoins;
 use sorted_partitions::SortedPartitions;
 

@@ -12,6 +12,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 
 use crate::memory::{Memory, resident};
+use crate::plan::CancelFlag;
 
 /// What a query tells of itself while it runs and after.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -43,11 +44,23 @@ pub struct Monitor {
     plan: Arc<dyn ExecutionPlan>,
     started: Instant,
     rows: Arc<AtomicU64>,
+    cancelled: CancelFlag,
 }
 
 impl Monitor {
-    pub(crate) fn new(memory: Arc<Memory>, plan: Arc<dyn ExecutionPlan>, started: Instant) -> Self {
-        Self { memory, plan, started, rows: Arc::default() }
+    pub(crate) fn new(
+        memory: Arc<Memory>,
+        plan: Arc<dyn ExecutionPlan>,
+        started: Instant,
+        cancelled: CancelFlag,
+    ) -> Self {
+        Self { memory, plan, started, rows: Arc::default(), cancelled }
+    }
+
+    /// Makes operators that compare rows without pause give up. For those who cannot reach the
+    /// [`Run`](crate::Run), because another thread is inside it; whoever can, drops it.
+    pub fn cancel(&self) {
+        self.cancelled.set();
     }
 
     pub(crate) fn add_rows(&self, rows: u64) {

@@ -15,6 +15,7 @@ use futures::{Stream, StreamExt};
 use super::{Figures, Monitor};
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::plan::{CancelFlag, cancellable_joins};
 
 /// A running query. It yields batches as they are made; dropping it ends the query.
 ///
@@ -41,10 +42,11 @@ impl Run {
         let state = context.session().state();
         let memory = context.shared_memory();
         memory.budget.reset_peak();
-        let plan = state.create_physical_plan(&plan).await?;
+        let cancelled = CancelFlag::default();
+        let plan = cancellable_joins(state.create_physical_plan(&plan).await?, &cancelled)?;
         let task = Arc::new(TaskContext::from(&state));
         let stream = execute_stream(Arc::clone(&plan), task)?;
-        let monitor = Monitor::new(memory, plan, started);
+        let monitor = Monitor::new(memory, plan, started, cancelled);
         Ok(Self { monitor, schema: stream.schema(), stream: Some(stream) })
     }
 
@@ -65,7 +67,14 @@ impl Run {
 
     /// Ends the query: its tasks stop, its memory and spill files go. The stream then yields a cancelled error.
     pub fn cancel(&mut self) {
+        self.monitor.cancel();
         self.stream = None;
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.cancel();
     }
 }
 

@@ -59,6 +59,13 @@ impl Watch {
         *self.0.lock() = State::default();
     }
 
+    /// Ends the query that runs, as far as it can be from outside: see [`Monitor::cancel`].
+    pub fn cancel(&self) {
+        if let Some(monitor) = &self.0.lock().monitor {
+            monitor.cancel();
+        }
+    }
+
     /// What is being done, and the figures of the query; none when nothing runs.
     pub fn look(&self) -> Option<(Phase, Figures)> {
         let state = self.0.lock();

@@ -169,6 +169,7 @@ impl<'w> Session<'w> {
             (runner, result)
         };
         let cancelling = || {
+            watch.cancel();
             progress.mute();
             eprintln!("cancelling… (Ctrl-C again not to wait)");
         };

@@ -43,7 +43,15 @@ impl Names {
         names.table_functions = sorted(listed.chain(words::READERS.iter().map(ToString::to_string)));
         names.current = state.config_options().catalog.default_schema.clone();
         names.add_tables(&state);
+        names.add_information_schema();
         names
+    }
+
+    fn add_information_schema(&mut self) {
+        let schema = "information_schema".to_string();
+        let table = |name: &&str| Table { schema: schema.clone(), name: name.to_string(), columns: Vec::new() };
+        self.tables.extend(words::INFORMATION.iter().map(table));
+        self.schemas.push(schema);
     }
 
     fn add_tables(&mut self, state: &SessionState) {
@@ -126,6 +134,7 @@ mod tests {
         context.sql("CREATE TABLE flights AS SELECT 1 AS carrier").await.unwrap().compute().await.unwrap();
         let names = Names::of(&context);
         assert_eq!(names.table(&["flights".into()]).unwrap().columns, ["carrier"]);
+        assert!(names.table(&["information_schema".into(), "tables".into()]).is_some());
         assert!(names.functions.contains(&"median".into()));
         assert!(names.table_functions.contains(&"generate_series".into()));
         assert!(names.options.contains(&"datafusion.execution.batch_size".into()));

@@ -42,3 +42,7 @@ pub(super) const OPTIONS: &[&str] = &["memory_limit", "spill_limit", "threads"];
 /// Functions in FROM that the engine does not list.
 pub(super) const READERS: &[&str] =
     &["read_arrow", "read_avro", "read_csv", "read_json", "read_ndjson", "read_parquet", "read_tsv", "tpch"];
+
+/// The tables of `information_schema`, which no catalog lists.
+pub(super) const INFORMATION: &[&str] =
+    &["columns", "df_settings", "parameters", "routines", "schemata", "tables", "views"];
