@@ -48,8 +48,8 @@ impl Context {
     /// Errors: syntax, names and types, with the place in `text`.
     pub async fn sql(&self, text: &str) -> Result<Frame> {
         let mut state = self.session().state();
-        let statement = state.sql_to_statement(text, &Dialect::Generic)?;
-        source::resolve(&statement, text, &mut state).await?;
+        let mut statement = state.sql_to_statement(text, &Dialect::Generic)?;
+        source::resolve(&mut statement, text, &mut state).await?;
         let plan = state.statement_to_plan(statement).await?;
         let frame = self.session().execute_logical_plan(plan).await?;
         Ok(Frame::new(self.clone(), frame.into_unoptimized_plan()))

@@ -9,7 +9,10 @@
 //! A [`Source`] is a description; [`Source::provider`] looks at the files and makes the table. CSV is read by `csv/`,
 //! JSON by the engine with our errors on top, Parquet, Arrow and Avro by the engine.
 
+mod avro;
 mod builder;
+mod call;
+mod columns;
 mod csv;
 mod external;
 mod folder;
@@ -18,6 +21,7 @@ mod hive;
 mod json;
 mod location;
 mod options;
+mod pattern;
 mod relation;
 mod schema;
 mod table;

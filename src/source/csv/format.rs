@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::fs::File;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
