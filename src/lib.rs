@@ -34,7 +34,7 @@ pub use error::{Error, Result, Span};
 pub use frame::Frame;
 pub use memory::MemoryLimit;
 pub use report::{Figures, Run};
-pub use source::{OnBadValue, Source, load_dir};
+pub use source::{OnBadValue, OptionValue, Paths, Source, load_dir};
 
 /// What most programs need: `use partita::prelude::*;`.
 pub mod prelude {

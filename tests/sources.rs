@@ -188,6 +188,14 @@ async fn ranges_of_a_large_file() {
 }
 
 #[tokio::test]
+async fn a_quote_that_is_never_closed_does_not_fill_the_memory() {
+    let bench = Bench::new();
+    let lines = "1,x\n".repeat(21_000);
+    bench.write("open.csv", format!("a,b\n{lines}2,\"y\n{}", lines.repeat(900)));
+    bench.assert_error("SELECT count(*) FROM '@/open.csv'", &["open.csv, line 21002", "quote"]).await;
+}
+
+#[tokio::test]
 async fn compression_by_extension() {
     let bench = Bench::new();
     for (format, suffix, option) in

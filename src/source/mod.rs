@@ -27,8 +27,8 @@ mod schema;
 mod table;
 mod tpch;
 
-pub use builder::Source;
+pub use builder::{Paths, Source};
 pub(crate) use external::install;
 pub use folder::load_dir;
-pub use options::OnBadValue;
+pub use options::{OnBadValue, OptionValue};
 pub(crate) use relation::resolve;
