@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
-use datafusion::config::Dialect;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
@@ -48,7 +47,7 @@ impl Context {
     /// Errors: syntax, names and types, with the place in `text`.
     pub async fn sql(&self, text: &str) -> Result<Frame> {
         let mut state = self.session().state();
-        let mut statement = state.sql_to_statement(text, &Dialect::Generic)?;
+        let mut statement = state.sql_to_statement(text, &state.config_options().sql_parser.dialect)?;
         source::resolve(&mut statement, text, &mut state).await?;
         let plan = state.statement_to_plan(statement).await?;
         let frame = self.session().execute_logical_plan(plan).await?;
