@@ -101,9 +101,14 @@ impl Context {
         sql::parse(piece, &*dialect, options.recursion_limit.get())
     }
 
-    async fn plan_engine(&self, statement: EngineStatement, piece: &Piece<'_>, effect: Effect) -> Result<LogicalPlan> {
+    async fn plan_engine(
+        &self,
+        mut statement: EngineStatement,
+        piece: &Piece<'_>,
+        effect: Effect,
+    ) -> Result<LogicalPlan> {
         let mut state = self.session().state();
-        source::resolve(&statement, piece, &mut state).await.map_err(|error| error.at_if_none(piece.start()))?;
+        source::resolve(&mut statement, piece, &mut state).await.map_err(|error| error.at_if_none(piece.start()))?;
         let plan = async { sql::define(state.statement_to_plan(statement).await?, effect, self).await };
         plan.await.map_err(|error| sql::diagnose(error, piece, &self.table_names()))
     }

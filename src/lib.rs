@@ -38,7 +38,7 @@ pub use error::{Error, Result, Span};
 pub use frame::{Frame, Write};
 pub use memory::MemoryLimit;
 pub use report::{Figures, Monitor, Phase, Report, Run, StatementReport, Watch};
-pub use source::{OnBadValue, Source, load_dir};
+pub use source::{OnBadValue, OptionValue, Paths, Source, load_dir};
 
 /// What most programs need: `use partita::prelude::*;`.
 pub mod prelude {

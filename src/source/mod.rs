@@ -9,7 +9,10 @@
 //! A [`Source`] is a description; [`Source::provider`] looks at the files and makes the table. CSV is read by `csv/`,
 //! JSON by the engine with our errors on top, Parquet, Arrow and Avro by the engine.
 
+mod avro;
 mod builder;
+mod call;
+mod columns;
 mod csv;
 mod external;
 mod folder;
@@ -18,13 +21,14 @@ mod hive;
 mod json;
 mod location;
 mod options;
+mod pattern;
 mod relation;
 mod schema;
 mod table;
 mod tpch;
 
-pub use builder::Source;
+pub use builder::{Paths, Source};
 pub(crate) use external::install;
 pub use folder::load_dir;
-pub use options::OnBadValue;
+pub use options::{OnBadValue, OptionValue};
 pub(crate) use relation::resolve;

@@ -10,7 +10,6 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
@@ -22,14 +21,14 @@ use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
 use datafusion::sql::parser::{CopyToSource, Statement};
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, Query, Spanned, TableFactor, UnaryOperator,
-    Value, Visit, Visitor,
+    DescribeAlias, Ident, ObjectName, Query, Spanned, Statement as SqlStatement, TableFactor, Visit, Visitor,
 };
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::Parser;
 
 use crate::error::{Error, Result, Span};
 use crate::source::builder::Source;
-use crate::source::format::Format;
-use crate::source::options::OptionValue;
+use crate::source::call::{call, path};
 use crate::sql::Piece;
 
 /// Makes the tables of a statement's paths and reading functions, and has `state` plan with them. `piece` is what the
@@ -38,7 +37,8 @@ use crate::sql::Piece;
 /// `state` should be this statement's own copy: the tables are those of one statement.
 ///
 /// Errors: those of the files and options, at the place of the relation.
-pub(crate) async fn resolve(statement: &Statement, piece: &Piece<'_>, state: &mut SessionState) -> Result<()> {
+pub(crate) async fn resolve(statement: &mut Statement, piece: &Piece<'_>, state: &mut SessionState) -> Result<()> {
+    select_from_paths(statement)?;
     let mut finder = Finder { state, piece, sources: HashMap::new(), ctes: Vec::new() };
     if let ControlFlow::Break(error) = finder.visit(statement) {
         return Err(error);
@@ -54,6 +54,51 @@ pub(crate) async fn resolve(statement: &Statement, piece: &Piece<'_>, state: &mu
         tables.insert(relation, (name, provider));
     }
     Ok(state.register_relation_planner(Arc::new(ResolvedTables { tables }))?)
+}
+
+/// `DESCRIBE 'x.csv'` and `COPY 'x.csv' TO …` name a table where the engine asks no planner of relations: they become
+/// the same of a query.
+fn select_from_paths(statement: &mut Statement) -> Result<()> {
+    match statement {
+        Statement::CopyTo(copy) => {
+            if let CopyToSource::Relation(name) = &copy.source
+                && path(name).is_some()
+            {
+                copy.source = CopyToSource::Query(select_from(name)?);
+            }
+        }
+        Statement::Statement(statement) => {
+            if let SqlStatement::ExplainTable { describe_alias, table_name, .. } = statement.as_ref()
+                && *describe_alias != DescribeAlias::Explain
+                && path(table_name).is_some()
+            {
+                let query = select_from(table_name)?;
+                **statement = describe(*describe_alias, query);
+            }
+        }
+        Statement::Explain(explain) => select_from_paths(&mut explain.statement)?,
+        Statement::CreateExternalTable(_) | Statement::Reset(_) => {}
+    }
+    Ok(())
+}
+
+fn describe(describe_alias: DescribeAlias, query: Box<Query>) -> SqlStatement {
+    SqlStatement::Explain {
+        describe_alias,
+        statement: Box::new(SqlStatement::Query(query)),
+        analyze: false,
+        verbose: false,
+        query_plan: false,
+        estimate: false,
+        format: None,
+        options: None,
+    }
+}
+
+fn select_from(name: &ObjectName) -> Result<Box<Query>> {
+    let text = format!("SELECT * FROM {name}");
+    let query = Parser::new(&GenericDialect {}).try_with_sql(&text).and_then(|mut parser| parser.parse_query());
+    query.map_err(|error| Error::internal(error.to_string()))
 }
 
 fn at(error: Error, span: Option<Span>) -> Error {
@@ -155,115 +200,6 @@ fn place(relation: &TableFactor, piece: &Piece<'_>) -> Option<Span> {
     }
 }
 
-/// The path that a name is: anything in single quotes, and names of files that are there.
-fn path(name: &ObjectName) -> Option<String> {
-    let idents: Vec<&Ident> = name.0.iter().filter_map(|part| part.as_ident()).collect();
-    if let [Ident { value, quote_style: Some('\''), .. }] = idents.as_slice() {
-        return Some(value.clone());
-    }
-    let joined = idents.iter().map(|ident| ident.value.as_str()).collect::<Vec<_>>().join(".");
-    let known = Format::of(Path::new(&joined)).is_some();
-    (known && (Path::new(&joined).exists() || joined.contains('*'))).then_some(joined)
-}
-
-/// The source that a call of `read_…` or `tpch` describes; `None` for other functions.
-fn call(name: &ObjectName, args: &[FunctionArg]) -> Result<Option<Source>> {
-    let function = name.to_string().to_ascii_lowercase();
-    let format = match function.as_str() {
-        "tpch" => return tpch(args).map(Some),
-        "parquet_scan" => Some(Format::Parquet),
-        "read_csv_auto" => Some(Format::Csv),
-        "read_json_auto" => Some(Format::Json),
-        other => other.strip_prefix("read_").and_then(Format::by_name),
-    };
-    let Some(format) = format else { return Ok(None) };
-    let mut paths = Vec::new();
-    let mut named = Vec::new();
-    for arg in args {
-        match named_arg(arg) {
-            Some((option, value)) => named.push((option, literal(value)?)),
-            None => paths.extend(path_arg(&function, arg)?),
-        }
-    }
-    if paths.is_empty() {
-        return Err(Error::user(format!("{function} takes a path: {function}('…')")));
-    }
-    let mut source = Source::files(Some(format), paths);
-    for (option, value) in named {
-        source = source.option(&option, value)?;
-    }
-    Ok(Some(source))
-}
-
-fn tpch(args: &[FunctionArg]) -> Result<Source> {
-    let wrong = || Error::user("tpch takes a table and a scale: tpch('lineitem', 1)");
-    let values = args.iter().map(|arg| match arg {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => literal(value),
-        FunctionArg::Named { arg: FunctionArgExpr::Expr(value), .. } => literal(value),
-        _ => Err(wrong()),
-    });
-    let values = values.collect::<Result<Vec<_>>>()?;
-    let (table, scale) = match values.as_slice() {
-        [OptionValue::Text(table)] => (table, "1"),
-        [OptionValue::Text(table), OptionValue::Text(scale)] => (table, scale.as_str()),
-        _ => return Err(wrong()),
-    };
-    Ok(Source::tpch(table, scale.parse().map_err(|_| wrong())?))
-}
-
-/// `name => value`, `name := value`, and DuckDB's `name = value`.
-fn named_arg(arg: &FunctionArg) -> Option<(String, &Expr)> {
-    match arg {
-        FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), .. } => Some((name.value.clone(), value)),
-        FunctionArg::ExprNamed { name, arg: FunctionArgExpr::Expr(value), .. } => Some((name.to_string(), value)),
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::BinaryOp { left, op: BinaryOperator::Eq, right })) => {
-            match left.as_ref() {
-                Expr::Identifier(name) => Some((name.value.clone(), right)),
-                _ => None,
-            }
-        }
-        _ => None,
-    }
-}
-
-fn path_arg(function: &str, arg: &FunctionArg) -> Result<Vec<String>> {
-    let value = match arg {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => literal(value)?,
-        _ => return Err(Error::user(format!("{function} takes paths and options, not {arg}"))),
-    };
-    match value {
-        OptionValue::Text(path) => Ok(vec![path]),
-        OptionValue::List(paths) => Ok(paths),
-        OptionValue::Pairs(_) => Err(Error::user(format!("{function} takes a path or a list of paths"))),
-    }
-}
-
-/// The value that stands in the SQL text.
-fn literal(value: &Expr) -> Result<OptionValue> {
-    match value {
-        Expr::Array(array) => Ok(OptionValue::List(array.elem.iter().map(word).collect::<Result<_>>()?)),
-        Expr::Dictionary(fields) => {
-            let pairs = fields.iter().map(|field| Ok((field.key.value.clone(), word(&field.value)?)));
-            Ok(OptionValue::Pairs(pairs.collect::<Result<_>>()?))
-        }
-        other => Ok(OptionValue::Text(word(other)?)),
-    }
-}
-
-fn word(value: &Expr) -> Result<String> {
-    let written = match value {
-        Expr::Value(value) => match &value.value {
-            Value::Number(number, _) => Some(number.clone()),
-            Value::Boolean(boolean) => Some(boolean.to_string()),
-            value => value.clone().into_string(),
-        },
-        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => Some(format!("-{}", word(expr)?)),
-        Expr::Identifier(name) => Some(name.value.clone()),
-        _ => None,
-    };
-    written.ok_or_else(|| Error::user(format!("'{value}' is no plain value: paths and options cannot be computed")))
-}
-
 /// Plans the relations of one statement that have been found to be files or generators.
 #[derive(Debug)]
 struct ResolvedTables {
@@ -280,8 +216,11 @@ impl RelationPlanner for ResolvedTables {
         let (Some((name, provider)), TableFactor::Table { alias, .. }) = (found, &relation) else {
             return Ok(RelationPlanning::Original(Box::new(relation)));
         };
+        // The engine takes scans of one name for the same rows, so the name is the whole path or call; the short one
+        // is an alias.
         let source = provider_as_source(Arc::clone(provider));
-        let plan = LogicalPlanBuilder::scan(TableReference::bare(name.as_str()), source, None)?.build()?;
-        Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias.clone()))))
+        let scan = LogicalPlanBuilder::scan(TableReference::bare(key(&relation)), source, None)?;
+        let scan = if alias.is_none() { scan.alias(TableReference::bare(name.as_str()))? } else { scan };
+        Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(scan.build()?, alias.clone()))))
     }
 }

@@ -29,11 +29,11 @@ use object_store::ObjectStore;
 
 use crate::error::{Error, Result};
 use crate::source::builder::sql_type;
+use crate::source::columns::{Columns, columns};
 use crate::source::format::Format;
 use crate::source::hive;
 use crate::source::location::{DataFile, Location, path_of, shown};
 use crate::source::options::{Declared, Options};
-use crate::source::schema::{self, Columns};
 
 /// A table of files of one format. The files are listed at each scan, in a fixed order; folders named `key=value` are
 /// columns, and filters on them leave files out before any is opened.
@@ -66,7 +66,7 @@ impl FileTable {
             list(&location, asked).await?
         };
         let partitions = partitions(&files, options, state)?;
-        let Columns { format, schema: file_schema } = schema::columns(kind, &location, &files, options, state).await?;
+        let Columns { format, schema: file_schema } = columns(kind, &location, &files, options, state).await?;
         let file_schema = without(&file_schema, &partitions);
         let partition_fields = partitions.iter().map(|(name, data_type)| Field::new(name, data_type.clone(), true));
         let fields = file_schema.fields().iter().map(|field| field.as_ref().clone()).chain(partition_fields);

@@ -2,6 +2,7 @@
 
 mod define;
 mod diagnose;
+mod from_first;
 mod parameter;
 mod setting;
 mod split;

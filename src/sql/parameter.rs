@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use datafusion::sql::parser::{CopyToSource, Statement as EngineStatement};
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, TimezoneInfo, TypedString, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
+    DataType, Expr, TimezoneInfo, TypedString, UnaryOperator, Value, ValueWithSpan, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span as TokenSpan;
 
@@ -55,22 +54,7 @@ impl Parameters {
 
     /// Puts the values in place of the names. Numbered parameters (`$1`) are left to PREPARE.
     pub(crate) fn bind(&self, statement: &mut Statement) -> Result<()> {
-        let (Statement::Engine(statement) | Statement::Summarize(statement)) = statement else { return Ok(()) };
-        self.bind_engine(statement)
-    }
-
-    fn bind_engine(&self, statement: &mut EngineStatement) -> Result<()> {
-        let mut binder = Binder { values: &self.0 };
-        let flow = match statement {
-            EngineStatement::Statement(statement) => statement.visit(&mut binder),
-            EngineStatement::CopyTo(copy) => match &mut copy.source {
-                CopyToSource::Query(query) => query.visit(&mut binder),
-                CopyToSource::Relation(_) => ControlFlow::Continue(()),
-            },
-            EngineStatement::Explain(explain) => return self.bind_engine(&mut explain.statement),
-            EngineStatement::CreateExternalTable(_) | EngineStatement::Reset(_) => ControlFlow::Continue(()),
-        };
-        match flow {
+        match statement.visit_mut(&mut Binder { values: &self.0 }) {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(error) => Err(error),
         }

@@ -1,9 +1,12 @@
 //! One statement: the engine's, or one of our own that the engine's parser does not know.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 
-use datafusion::sql::parser::{DFParserBuilder, Statement as EngineStatement};
-use datafusion::sql::sqlparser::ast::{self, ShowStatementFilter, ShowStatementFilterPosition, ShowStatementOptions};
+use datafusion::sql::parser::{CopyToSource, DFParserBuilder, Statement as EngineStatement};
+use datafusion::sql::sqlparser::ast::{
+    self, ShowStatementFilter, ShowStatementFilterPosition, ShowStatementOptions, VisitMut,
+};
 use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
 use datafusion::sql::sqlparser::tokenizer::{Location, TokenWithSpan, Tokenizer};
 
@@ -159,6 +162,33 @@ fn show_tables(options: &ShowStatementOptions) -> Result<String> {
 
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
+}
+
+impl Statement {
+    /// The engine's statement inside, if there is one.
+    fn engine_mut(&mut self) -> Option<&mut EngineStatement> {
+        match self {
+            Self::Engine(statement) | Self::Summarize(statement) => Some(statement),
+            Self::Use(_) => None,
+        }
+    }
+
+    /// Walks through the syntax tree wherever there is one.
+    pub(super) fn visit_mut<V: ast::VisitorMut>(&mut self, visitor: &mut V) -> ControlFlow<V::Break> {
+        self.engine_mut().map_or(ControlFlow::Continue(()), |statement| visit_engine(statement, visitor))
+    }
+}
+
+fn visit_engine<V: ast::VisitorMut>(statement: &mut EngineStatement, visitor: &mut V) -> ControlFlow<V::Break> {
+    match statement {
+        EngineStatement::Statement(statement) => statement.visit(visitor),
+        EngineStatement::Explain(explain) => visit_engine(&mut explain.statement, visitor),
+        EngineStatement::CopyTo(copy) => match &mut copy.source {
+            CopyToSource::Query(query) => query.visit(visitor),
+            CopyToSource::Relation(_) => ControlFlow::Continue(()),
+        },
+        EngineStatement::CreateExternalTable(_) | EngineStatement::Reset(_) => ControlFlow::Continue(()),
+    }
 }
 
 /// Whether the piece is a query, as far as its syntax tells; a piece that does not parse is none.

@@ -25,10 +25,11 @@ use self::dialect::Dialect;
 use self::format::CsvFiles;
 use self::infer::{Inferred, infer};
 use crate::error::{Error, Result};
+use crate::source::columns::{Columns, engine_format};
 use crate::source::format::Format;
 use crate::source::location::DataFile;
 use crate::source::options::Options;
-use crate::source::schema::{Columns, engine_format, union};
+use crate::source::schema::union;
 
 /// Tells the columns of CSV files, and from a sample how they are written.
 pub(crate) async fn columns(

@@ -18,6 +18,9 @@ use crate::source::options::OnBadValue;
 /// How many bytes are read at a time.
 const CHUNK: u64 = 256 * 1024;
 
+/// The longest line: a quote that is never closed would make one of all that follows.
+const LONGEST_LINE: usize = 64 * 1024 * 1024;
+
 /// Reads batches one at a time. The bytes of the batch in the making are held, so that what is wrong with it can be
 /// told:
 ///
@@ -131,13 +134,23 @@ impl CsvReader {
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        // How many rows were missing, and how many bytes were fed, when the last line ended.
+        let mut ended = (self.decoder.capacity(), 0);
         while self.decoder.capacity() > 0 {
             if self.fed == self.window.len() && !self.fill()? {
                 self.finish()?;
                 break;
             }
             match self.decoder.decode(&self.window[self.fed..]) {
-                Ok(read) => self.fed += read,
+                Ok(read) => {
+                    self.fed += read;
+                    if ended.0 != self.decoder.capacity() {
+                        ended = (self.decoder.capacity(), self.fed);
+                    }
+                    if self.fed - ended.1 > LONGEST_LINE {
+                        return Err(self.salvage(self.fed).endless_line());
+                    }
+                }
                 // Lines that do not have the columns.
                 Err(error) => return Err(self.salvage(self.window.len()).locate(error.into())),
             }

@@ -48,6 +48,15 @@ impl<'a> Salvage<'a> {
         }
     }
 
+    /// The error of a line that does not end.
+    pub(super) fn endless_line(&self) -> Error {
+        // The end of the bytes ends the last record, which is the one.
+        let start = self.records().ok().and_then(|records| records.last().map(|record| record.start)).unwrap_or(0);
+        let line = self.line(start);
+        Error::data(format!("{}, line {line}: the line is longer than 64 MB", shown(self.path)))
+            .with_hint("a quote is not closed there, or the files use another quote character: quote => '…'")
+    }
+
     fn bad_value(&self, record: Range<usize>, column: usize) -> Error {
         let field = self.layout.columns.field(column);
         let value = self.text(&record, column).unwrap_or_default();

@@ -15,10 +15,11 @@ use datafusion::execution::SessionState;
 
 use self::format::LocatingJson;
 use crate::error::{Error, Result};
+use crate::source::columns::{Columns, engine_format, inferred};
 use crate::source::format::{self as formats};
 use crate::source::location::DataFile;
 use crate::source::options::Options;
-use crate::source::schema::{self, Columns};
+use crate::source::schema::union;
 
 /// Tells the columns of JSON files, and whether they are arrays.
 pub(crate) async fn columns(
@@ -29,7 +30,7 @@ pub(crate) async fn columns(
 ) -> Result<Columns> {
     let compression = common_compression(&files, options)?;
     let lines = common_shape(&files, compression)?;
-    let engine = schema::engine_format(&JsonFormatFactory::new(), options, state)?;
+    let engine = engine_format(&JsonFormatFactory::new(), options, state)?;
     let options_of = |format: &JsonFormat| format.options().clone();
     let format = JsonFormat::default()
         .with_options(engine.downcast_ref::<JsonFormat>().map(options_of).unwrap_or_default())
@@ -40,9 +41,9 @@ pub(crate) async fn columns(
     if let Some(schema) = declared {
         return Ok(Columns { format, schema: Arc::clone(schema) });
     }
-    let schemas = schema::inferred(format.as_ref(), &files, state).await?;
+    let schemas = inferred(format.as_ref(), &files, state).await?;
     let schemas: Vec<_> = files.iter().map(|file| file.path.as_path()).zip(schemas).collect();
-    Ok(Columns { schema: schema::union(&schemas, true)?, format })
+    Ok(Columns { schema: union(&schemas, true)?, format })
 }
 
 /// The engine reads all files of a table with one decompressor.
