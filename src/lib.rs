@@ -20,6 +20,10 @@
 //!
 //! The shell, the scripts and the Rust API differ only in where words come from and where rows go.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod context;
 mod error;
 mod frame;

@@ -5,7 +5,8 @@ CREATE EXTERNAL TABLE IF NOT EXISTS flights STORED AS PARQUET PARTITIONED BY (mo
 COPY (SELECT carrier, count(*) AS flights FROM flights GROUP BY carrier ORDER BY carrier)
 TO 'target/tour/carriers.csv' STORED AS CSV OPTIONS ('has_header' 'true');
 
--- A folder for each origin and month, as Hive and others write them.
+-- A folder for each origin and month, as Hive and others write them. COPY adds its files to those that are there:
+-- remove target/tour before a second run, or the rows are there twice.
 COPY (SELECT origin, month, carrier, flight, dest, dep_delay FROM flights)
 TO 'target/tour/by_origin/' STORED AS PARQUET PARTITIONED BY (origin, month);
 

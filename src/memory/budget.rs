@@ -20,7 +20,8 @@ use crate::error::Error;
 /// 2. once more than half of the capacity is reserved, a consumer that can spill stays within its fair share of what
 ///    the others, that cannot, leave over. Before that one large sort may take what it likes;
 /// 3. the resident size of the process, sampled, has room for it (consumers that can spill only: refusing the others
-///    would kill queries that may well end inside the limit).
+///    would kill queries that may well end inside the limit). A consumer's first bytes, its working set of a 32nd of
+///    the capacity, are granted whatever the resident size: who holds nothing has nothing to spill.
 ///
 /// ```text
 ///   0                    half                                     capacity
@@ -128,7 +129,12 @@ impl State {
         }
         after <= self.capacity - self.protected()
             && (after <= self.capacity / 2 || own.saturating_add(more) <= self.fair_share())
-            && resident.saturating_add(more as u64) <= self.limit
+            && (own.saturating_add(more) <= self.working_set() || resident.saturating_add(more as u64) <= self.limit)
+    }
+
+    /// What an operator that spills needs to make any progress at all.
+    fn working_set(&self) -> usize {
+        self.capacity / 32
     }
 
     fn take(&mut self, consumer: &MemoryConsumer, more: usize) {

@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{self, Ident, ObjectName};
 
 use super::diagnose::nearest;
 use super::from_first::FromFirst;
-use super::setting::{Settings, canonical};
+use super::setting::{Settings, canonical, check_value};
 use super::statement::Statement;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -75,6 +75,7 @@ pub(crate) async fn define(
     match plan {
         LogicalPlan::Statement(EngineStatement::SetVariable(mut set)) => {
             set.variable = canonical(&set.variable, context.session().state().config_options())?;
+            check_value(&set.variable, &set.value)?;
             run(LogicalPlan::Statement(EngineStatement::SetVariable(set)), context).await
         }
         LogicalPlan::Statement(EngineStatement::ResetVariable(mut reset)) => {

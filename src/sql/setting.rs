@@ -59,6 +59,14 @@ pub(crate) fn canonical(name: &str, options: &ConfigOptions) -> Result<String> {
     }
 }
 
+/// Refuses what the engine would take and nobody can mean.
+pub(crate) fn check_value(option: &str, value: &str) -> Result<()> {
+    match (option, value.trim()) {
+        (THREADS, "0") => Err(Error::user("a query needs at least one thread")),
+        _ => Ok(()),
+    }
+}
+
 /// The engine's runtime options that ours stand for: its own way to set them would build a new runtime, without the
 /// budget and the private spill folder.
 fn runtime_name(name: String) -> String {

@@ -64,9 +64,9 @@ pub(crate) fn parse(piece: &Piece<'_>, dialect: &dyn Dialect, recursion_limit: u
         EngineStatement::Statement(statement) => match *statement {
             ast::Statement::Use(target) => Statement::Use(use_target(target)?),
             ast::Statement::ShowTables { show_options, .. } => parse_query(&show_tables(&show_options)?)?,
-            ast::Statement::ShowSchemas { .. } | ast::Statement::ShowDatabases { .. } => {
-                parse_query("SELECT catalog_name, schema_name FROM information_schema.schemata ORDER BY ALL")?
-            }
+            ast::Statement::ShowSchemas { .. } | ast::Statement::ShowDatabases { .. } => parse_query(
+                "SELECT catalog_name, schema_name FROM information_schema.schemata ORDER BY catalog_name, schema_name",
+            )?,
             other => Statement::Engine(Box::new(EngineStatement::Statement(Box::new(other)))),
         },
         other => Statement::Engine(Box::new(other)),

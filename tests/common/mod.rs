@@ -1,3 +1,3 @@
 //! What several tests share.
 
-pub mod tpch;
+pub(crate) mod tpch;
