@@ -6,7 +6,7 @@ use datafusion::arrow::compute::kernels::numeric::{add, mul, sub};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{Result, exec_err};
+use datafusion::common::{DFSchema, Result, exec_err};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::interval_arithmetic::{Interval, apply_operator};
 use datafusion::logical_expr::sort_properties::{ExprProperties, SortProperties};
@@ -16,8 +16,9 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_expr_common::datum::apply;
+use datafusion::scalar::ScalarValue;
 
-use super::expressions::{Node, rewrite_expressions};
+use super::expressions::rewrite_expressions;
 
 /// Puts arithmetic that fails in the place of `+`, `-` and `*` of whole numbers, which the engine wraps around:
 /// `SELECT quantity * price` answered a negative amount where the product has no room in its type.
@@ -40,16 +41,16 @@ impl AnalyzerRule for CheckedArithmetic {
     }
 }
 
-fn checked(expr: Expr, node: &Node<'_>) -> Result<Transformed<Expr>> {
+fn checked(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     match expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right })
-            if is_checked(op) && is_whole(&left, node)? && is_whole(&right, node)? =>
+            if is_checked(op) && is_whole(&left, schema)? && is_whole(&right, schema)? =>
         {
             Ok(Transformed::yes(call(op, vec![*left, *right])))
         }
         // The least number of a type has no opposite.
-        Expr::Negative(inner) if !matches!(*inner, Expr::Literal(..)) && is_whole(&inner, node)? => {
-            let zero = Expr::Literal(datafusion::scalar::ScalarValue::new_zero(&inner.get_type(node.schema)?)?, None);
+        Expr::Negative(inner) if !matches!(*inner, Expr::Literal(..)) && is_whole(&inner, schema)? => {
+            let zero = Expr::Literal(ScalarValue::new_zero(&inner.get_type(schema)?)?, None);
             Ok(Transformed::yes(call(Operator::Minus, vec![zero, *inner])))
         }
         expr => Ok(Transformed::no(expr)),
@@ -60,8 +61,8 @@ fn is_checked(op: Operator) -> bool {
     matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply)
 }
 
-fn is_whole(expr: &Expr, node: &Node<'_>) -> Result<bool> {
-    Ok(expr.get_type(node.schema)?.is_integer())
+fn is_whole(expr: &Expr, schema: &DFSchema) -> Result<bool> {
+    Ok(expr.get_type(schema)?.is_integer())
 }
 
 fn call(op: Operator, args: Vec<Expr>) -> Expr {

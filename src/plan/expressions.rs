@@ -6,41 +6,36 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
-/// Rewrites every expression of `plan` and of its subqueries, from below; columns keep their names. `rewrite` is told
-/// the node that the expression belongs to, and the columns that it may name.
+/// Rewrites every expression of `plan` and of its subqueries, each from below, with the columns that it may name.
 pub(super) fn rewrite_expressions<F>(plan: LogicalPlan, rewrite: F) -> Result<LogicalPlan>
 where
-    F: Fn(Expr, &Node<'_>) -> Result<Transformed<Expr>>,
+    F: Fn(Expr, &DFSchema) -> Result<Transformed<Expr>>,
 {
     plan.transform_up_with_subqueries(|plan| {
-        let node = Node { schema: &schema_of(&plan)?, is_condition: is_condition(&plan) };
-        let names = NamePreserver::new(&plan);
-        plan.map_expressions(|expr| {
-            let name = names.save(&expr);
-            let rewritten = expr.transform_up(|expr| rewrite(expr, &node))?;
-            Ok(rewritten.update_data(|expr| name.restore(expr)))
-        })
+        let schema = schema_of(&plan)?;
+        map_expressions(plan, |expr| expr.transform_up(|expr| rewrite(expr, &schema)))
     })
     .data()
 }
 
-/// Where an expression stands.
-pub(super) struct Node<'a> {
-    /// The columns of the node's inputs.
-    pub(super) schema: &'a DFSchema,
-    /// Whether it decides which rows there are: of a WHERE, a HAVING or an ON.
-    pub(super) is_condition: bool,
+/// Rewrites the expressions of one node; its columns keep their names.
+pub(super) fn map_expressions<F>(plan: LogicalPlan, mut rewrite: F) -> Result<Transformed<LogicalPlan>>
+where
+    F: FnMut(Expr) -> Result<Transformed<Expr>>,
+{
+    let names = NamePreserver::new(&plan);
+    plan.map_expressions(|expr| {
+        let name = names.save(&expr);
+        Ok(rewrite(expr)?.update_data(|expr| name.restore(expr)))
+    })
 }
 
-fn schema_of(plan: &LogicalPlan) -> Result<DFSchema> {
+/// The columns of the node's inputs.
+pub(super) fn schema_of(plan: &LogicalPlan) -> Result<DFSchema> {
     match plan {
         LogicalPlan::TableScan(scan) => {
             DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())
         }
         _ => Ok(merge_schema(&plan.inputs())),
     }
-}
-
-fn is_condition(plan: &LogicalPlan) -> bool {
-    matches!(plan, LogicalPlan::Filter(_) | LogicalPlan::Join(_))
 }

@@ -31,12 +31,8 @@ use subquery_values::SubqueryValues;
 /// The analyzer rules in their order: ours that say a query in words that the engine has a plan for, the engine's,
 /// which find the types, ours that need them.
 pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
-    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![
-        Arc::new(MultisetOperations),
-        Arc::new(SetComparisons),
-        Arc::new(SubqueryValues),
-        Arc::new(SingleRows),
-    ];
+    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> =
+        vec![Arc::new(MultisetOperations), Arc::new(SetComparisons), Arc::new(SubqueryValues), Arc::new(SingleRows)];
     rules.extend(Analyzer::new().rules);
     rules.push(Arc::new(CheckedArithmetic));
     rules

@@ -2,8 +2,8 @@
 
 mod define;
 mod diagnose;
-mod from_first;
 mod parameter;
+mod rewrite;
 mod setting;
 mod split;
 mod statement;
