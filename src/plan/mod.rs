@@ -3,6 +3,7 @@
 mod atomic_writes;
 mod cancellable_joins;
 mod checked_arithmetic;
+mod checked_sum;
 mod expressions;
 mod interruptible_joins;
 mod multiset_operations;
@@ -11,6 +12,7 @@ mod single_rows;
 mod sorted_partitions;
 mod subquery;
 mod subquery_values;
+mod sum_accumulator;
 
 use std::sync::Arc;
 
@@ -21,6 +23,7 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use atomic_writes::AtomicWrites;
 pub(crate) use cancellable_joins::{CancelFlag, cancellable_joins};
 use checked_arithmetic::CheckedArithmetic;
+use checked_sum::CheckedSums;
 use interruptible_joins::InterruptibleJoins;
 use multiset_operations::MultisetOperations;
 use set_comparisons::SetComparisons;
@@ -34,6 +37,7 @@ pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> =
         vec![Arc::new(MultisetOperations), Arc::new(SetComparisons), Arc::new(SubqueryValues), Arc::new(SingleRows)];
     rules.extend(Analyzer::new().rules);
+    rules.push(Arc::new(CheckedSums));
     rules.push(Arc::new(CheckedArithmetic));
     rules
 }
