@@ -29,7 +29,7 @@ pub(super) fn rewrite(statement: &mut Statement) -> Result<()> {
     visit(statement, field_access::FieldAccess)?;
     visit(statement, fetch_first::FetchFirst)?;
     visit(statement, order_by_all::OrderByAll)?;
-    visit(statement, unique_names::UniqueNames)
+    visit(statement, unique_names::UniqueNames::default())
 }
 
 fn visit<V: VisitorMut<Break = Error>>(statement: &mut Statement, mut visitor: V) -> Result<()> {

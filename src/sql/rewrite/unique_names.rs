@@ -3,23 +3,33 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Ident, Select, SelectItem, VisitorMut};
+use datafusion::sql::sqlparser::ast::{Expr, Ident, Select, SelectItem, Statement, VisitorMut};
 
 use super::template::normal;
 use crate::error::Error;
 
-/// Numbers the columns of a select list that repeat another: `x, x` are `x` and `x_1`.
-pub(super) struct UniqueNames;
+/// Numbers the columns of a select list that repeat another: `x, x` are `x` and `x_1`. Names that are given twice to
+/// the columns of a table or a view stay for the engine to refuse.
+#[derive(Default)]
+pub(super) struct UniqueNames {
+    defines: bool,
+}
 
 impl VisitorMut for UniqueNames {
     type Break = Error;
+
+    fn pre_visit_statement(&mut self, statement: &mut Statement) -> ControlFlow<Error> {
+        self.defines = matches!(statement, Statement::CreateTable(_) | Statement::CreateView(_));
+        ControlFlow::Continue(())
+    }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         let mut names: HashSet<String> = select.projection.iter().filter_map(name).collect();
         let mut seen = HashSet::new();
         for item in &mut select.projection {
             let Some(name) = name(item) else { continue };
-            if !seen.insert(name) {
+            let is_given = matches!(item, SelectItem::ExprWithAlias { .. });
+            if !seen.insert(name) && !(is_given && self.defines) {
                 number(item, &mut names);
             }
         }
