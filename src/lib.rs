@@ -29,6 +29,7 @@ mod plan;
 mod report;
 pub mod script;
 pub mod sink;
+mod source;
 pub mod sql;
 
 pub use context::{Context, ContextBuilder};
