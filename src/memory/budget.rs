@@ -21,8 +21,8 @@ use crate::error::Error;
 ///    the protected reserve, which is kept for those that cannot);
 /// 2. once more than half of the capacity is reserved, a consumer that can spill stays within its fair share of what
 ///    the others, that cannot, leave over. Before that one large sort may take what it likes;
-/// 3. the resident size of the process, sampled, has room for it (consumers that can spill only: refusing the others
-///    would kill queries that may well end inside the limit).
+/// 3. the resident size of the process, sampled, has room for it (consumers that can spill, and hold something worth
+///    it, only: refusing the others would kill queries that may well end inside the limit).
 ///
 /// ```text
 ///   0                    half                                     capacity
@@ -209,13 +209,18 @@ impl State {
             None => (0, false),
         };
         let ceiling = if spills { self.capacity - self.protected() } else { self.capacity };
-        let over_resident = resident.saturating_add(more as u64).saturating_sub(self.limit) as usize;
         let short = self.reserved.saturating_add(more).saturating_sub(ceiling);
-        let short = if spills { short.max(over_resident) } else { short };
         if is_table {
-            // A table takes what is free and drives nobody out.
-            return (short == 0).then_some(0);
+            // A table takes what is free and drives nobody out. It stops before the process is full: what it gives back
+            // later, the allocator does not give back at once.
+            let resident_short = resident.saturating_add(more as u64) > self.limit - self.limit / 8;
+            return (short == 0 && !resident_short).then_some(0);
         }
+        let spilling_helps = spills && own.saturating_add(more) > self.capacity / 32;
+        let short = match spilling_helps {
+            true => short.max(resident.saturating_add(more as u64).saturating_sub(self.limit) as usize),
+            false => short,
+        };
         let operators = (self.reserved - self.evictable).saturating_add(more);
         let fair = !spills || operators <= self.capacity / 2 || own.saturating_add(more) <= self.fair_share();
         (fair && short <= self.evictable).then_some(short)

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, Result};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::{DmlStatement, Expr, LogicalPlan, LogicalPlanBuilder, Projection, WriteOp};
+use datafusion::logical_expr::{
+    DmlStatement, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection, WriteOp,
+};
 use datafusion::physical_plan::PhysicalExpr;
 
 use crate::error::Error;
@@ -91,7 +94,9 @@ impl<'a> Rows<'a> {
     }
 
     fn predicate(&self, state: &SessionState) -> Result<Option<Arc<dyn PhysicalExpr>>> {
-        self.predicate.map(|predicate| self.compile(predicate, state)).transpose()
+        // `WHERE NULL` has no type of its own.
+        let boolean = |predicate: &Expr| predicate.clone().cast_to(&DataType::Boolean, self.schema);
+        self.predicate.map(|predicate| self.compile(&boolean(predicate)?, state)).transpose()
     }
 
     fn compile(&self, expr: &Expr, state: &SessionState) -> Result<Arc<dyn PhysicalExpr>> {
