@@ -256,3 +256,95 @@ impl fmt::Debug for StoredBatch {
         f.debug_struct("StoredBatch").field("rows", &self.rows).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use datafusion::arrow::array::{Array, AsArray, Int64Array};
+    use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema};
+    use datafusion::execution::memory_pool::MemoryPool;
+
+    use super::*;
+    use crate::memory::MemoryLimit;
+
+    fn memory() -> (Memory, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        // Far above what the test process holds, so that the resident size never decides.
+        (Memory::new(MemoryLimit::new(1 << 40).unwrap(), Some(folder.path()), Some(1 << 30)).unwrap(), folder)
+    }
+
+    fn store(memory: &Memory) -> Arc<Store> {
+        let schema = Schema::new(vec![Field::new("n", DataType::Int64, false)]);
+        Store::create(memory, "t", 0, Arc::new(schema))
+    }
+
+    fn batch(store: &Store, number: i64) -> RecordBatch {
+        let numbers = Int64Array::from_iter_values(number * 1000..number * 1000 + 1000);
+        RecordBatch::try_new(SchemaRef::clone(&store.schema), vec![Arc::new(numbers)]).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_batch_is_the_same_in_both_places() {
+        let (memory, _folder) = memory();
+        let store = store(&memory);
+        let stored = store.push(&batch(&store, 7)).unwrap();
+        let held = memory.budget.reserved();
+        assert!((8_000..12_000).contains(&held), "{held}");
+        assert_eq!(store.evict(1), held);
+        assert_eq!((memory.budget.reserved(), stored.in_memory()), (0, None));
+        assert_eq!(Arc::clone(&stored).read(None).await.unwrap(), batch(&store, 7));
+        assert_eq!(Arc::clone(&stored).read(Some([].into())).await.unwrap().num_rows(), 1000);
+        assert_eq!(store.evict(1), 0);
+        assert!(memory.spilled_now() > 0);
+        drop((store, stored));
+        assert_eq!(memory.spilled_now(), 0);
+    }
+
+    /// Batches come, go and are read while somebody else needs their room all the time.
+    #[test]
+    fn nothing_is_lost_while_batches_leave() {
+        let (memory, _folder) = memory();
+        let store = store(&memory);
+        let ended = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !ended.load(Ordering::Relaxed) {
+                    store.evict(20_000);
+                }
+            });
+            let readers: Vec<_> = (0..3).map(|_| scope.spawn(|| push_and_read(&store))).collect();
+            readers.into_iter().for_each(|reader| reader.join().unwrap());
+            ended.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(memory.budget.reserved(), 0);
+    }
+
+    fn push_and_read(store: &Arc<Store>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let stored: Vec<_> = (0..200).map(|number| store.push(&batch(store, number)).unwrap()).collect();
+        for (number, stored) in stored.into_iter().enumerate() {
+            let read = runtime.block_on(stored.read(None)).unwrap();
+            let column = read.column(0).as_primitive::<Int64Type>();
+            assert_eq!((column.len(), column.value(0)), (1000, number as i64 * 1000));
+        }
+    }
+
+    /// The budget asks a store to leave while that same store is asking the budget.
+    #[test]
+    fn asking_and_leaving_at_once_does_not_deadlock() {
+        let (memory, _folder) = memory();
+        let (store, other) = (store(&memory), store(&memory));
+        let pool = &memory.runtime.memory_pool;
+        let join = MemoryConsumer::new("join").register(pool);
+        join.try_grow(memory.budget.capacity() / 8 * 7 - 400_000).unwrap();
+        std::thread::scope(|scope| {
+            for store in [&store, &other] {
+                scope.spawn(|| drop((0..300).map(|n| store.push(&batch(store, n)).unwrap()).collect::<Vec<_>>()));
+            }
+            let step = memory.budget.capacity() / 8 / 200;
+            scope.spawn(move || (0..199).for_each(|_| join.try_grow(step).unwrap()));
+        });
+        assert_eq!(pool.reserved(), 0);
+    }
+}
