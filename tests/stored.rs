@@ -12,6 +12,10 @@ use partita::memory::Budget;
 use partita::prelude::*;
 use tempfile::TempDir;
 
+/// The binary's own: what one test frees must not count against the limit of the next.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The resident size is the process's: tests with a tight limit would see each other's tables.
 static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 

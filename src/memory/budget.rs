@@ -71,9 +71,6 @@ struct Consumer {
     evict: Option<Weak<dyn Evict>>,
 }
 
-/// At least so much leaves for disk at a time, so that small requests do not evict one by one.
-const EVICTION: usize = 1 << 20;
-
 /// One consumer of the budget: an operator of a running query.
 #[derive(Debug, Clone)]
 pub struct Holder {
@@ -147,12 +144,11 @@ impl Budget {
         holders
     }
 
-    /// Grants a request (0), or tells how many bytes must leave for disk before it can be. `freed` bytes have just left,
-    /// which the resident size may not show yet.
-    fn request(&self, reservation: &MemoryReservation, more: usize, freed: usize) -> EngineResult<usize> {
-        let resident = self.resident.bytes().saturating_sub(freed as u64);
+    /// Grants a request (0), or tells how many bytes must leave for disk first.
+    fn request(&self, reservation: &MemoryReservation, more: usize, evicted: bool) -> EngineResult<usize> {
+        let resident = self.resident.bytes();
         let mut state = self.state.lock();
-        match state.judge(reservation.consumer(), more, resident) {
+        match state.judge(reservation.consumer(), more, resident, evicted) {
             Some(0) => state.take(reservation.consumer(), more),
             Some(short) => return Ok(short),
             None => return Err(state.refusal(reservation, more)),
@@ -160,8 +156,8 @@ impl Budget {
         Ok(0)
     }
 
-    /// Has tables leave for disk until that many bytes are free; how many were freed.
-    fn evict(&self, bytes: usize) -> usize {
+    /// Has tables leave for disk until that many bytes are free.
+    fn evict(&self, bytes: usize) {
         let mut tables: Vec<(usize, Arc<dyn Evict>)> = {
             let state = self.state.lock();
             let table = |consumer: &Consumer| Some((consumer.holder.reserved, consumer.evict.as_ref()?.upgrade()?));
@@ -175,7 +171,6 @@ impl Budget {
             }
             freed += table.evict(bytes - freed);
         }
-        freed
     }
 }
 
@@ -202,27 +197,30 @@ impl State {
 
     /// Whether `consumer` may have `more` while the process holds `resident` bytes: how many bytes must leave for disk
     /// first, or none if that would not help either.
-    fn judge(&self, consumer: &MemoryConsumer, more: usize, resident: u64) -> Option<usize> {
+    fn judge(&self, consumer: &MemoryConsumer, more: usize, resident: u64, evicted: bool) -> Option<usize> {
         let spills = consumer.can_spill();
         let (own, is_table) = match self.consumers.get(&consumer.id()) {
             Some(known) => (known.holder.reserved, known.evict.is_some()),
             None => (0, false),
         };
         let ceiling = if spills { self.capacity - self.protected() } else { self.capacity };
-        let short = self.reserved.saturating_add(more).saturating_sub(ceiling);
+        let over = self.reserved.saturating_add(more).saturating_sub(ceiling);
+        let resident = resident.saturating_add(more as u64);
         if is_table {
             // A table takes what is free and drives nobody out. It stops before the process is full: what it gives back
             // later, the allocator does not give back at once.
-            let resident_short = resident.saturating_add(more as u64) > self.limit - self.limit / 8;
-            return (short == 0 && !resident_short).then_some(0);
+            return (over == 0 && resident <= self.limit - self.limit / 8).then_some(0);
         }
-        let spilling_helps = spills && own.saturating_add(more) > self.capacity / 32;
-        let short = match spilling_helps {
-            true => short.max(resident.saturating_add(more as u64).saturating_sub(self.limit) as usize),
-            false => short,
+        let crowded = resident.saturating_sub(self.limit) as usize;
+        let crowded = match spills && own.saturating_add(more) > self.capacity / 32 {
+            true => crowded,
+            // Whom a refusal would kill is refused for the sum alone; but what can leave for him, leaves.
+            false if evicted => 0,
+            false => crowded.min(self.evictable),
         };
         let operators = (self.reserved - self.evictable).saturating_add(more);
         let fair = !spills || operators <= self.capacity / 2 || own.saturating_add(more) <= self.fair_share();
+        let short = over.max(crowded);
         (fair && short <= self.evictable).then_some(short)
     }
 
@@ -289,17 +287,19 @@ impl MemoryPool for Budget {
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> EngineResult<()> {
-        if self.request(reservation, additional, 0)? == 0 {
+        if self.request(reservation, additional, false)? == 0 {
             return Ok(());
         }
         let _one = self.eviction.lock();
         // The one before may have made room enough.
-        let short = self.request(reservation, additional, 0)?;
+        let short = self.request(reservation, additional, false)?;
         if short == 0 {
             return Ok(());
         }
-        let freed = self.evict(short.max(EVICTION));
-        match self.request(reservation, additional, freed)? {
+        // Ahead of what is asked for: small requests follow, and freed memory takes its time to leave the process.
+        self.evict(short.max(self.capacity() / 16));
+        self.resident.refresh();
+        match self.request(reservation, additional, true)? {
             0 => Ok(()),
             _ => Err(self.state.lock().refusal(reservation, additional)),
         }

@@ -48,9 +48,14 @@ impl Sampler {
         let due = now.saturating_sub(taken) >= Self::INTERVAL_MICROS;
         // One thread wins the exchange and looks; the others take what was seen last.
         if due && self.taken.compare_exchange(taken, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            self.bytes.store(current(), Ordering::Relaxed);
+            self.refresh();
         }
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Looks now.
+    pub(crate) fn refresh(&self) {
+        self.bytes.store(current(), Ordering::Relaxed);
     }
 }
 

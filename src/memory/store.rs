@@ -261,7 +261,7 @@ impl fmt::Debug for StoredBatch {
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use datafusion::arrow::array::{Array, AsArray, Int64Array};
+    use datafusion::arrow::array::{AsArray, Int64Array};
     use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema};
     use datafusion::execution::memory_pool::MemoryPool;
 
