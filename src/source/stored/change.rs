@@ -149,7 +149,7 @@ async fn rewrite(
             touched += rows;
             continue;
         }
-        let (changed, count) = change.apply(&Arc::clone(batch).read(None).await?)?;
+        let (changed, count) = change.apply(&batch.read(None)?)?;
         touched += count;
         for ready in intake.push(&changed)? {
             stored.push(store.push(&ready)?);

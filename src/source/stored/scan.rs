@@ -19,12 +19,8 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties, ReplaceChildrenOptions,
 };
-use futures::{StreamExt, TryStreamExt};
 
 use crate::memory::StoredBatch;
-
-/// Batches read ahead of the query, so that the disk works while it does.
-const READ_AHEAD: usize = 2;
 
 /// Reads the batches that a stored table had when the query was planned.
 ///
@@ -146,8 +142,8 @@ impl ExecutionPlan for StoredScanExec {
         };
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let projection = self.projection.clone();
-        let reads = futures::stream::iter(batches).map(move |batch| batch.read(projection.clone()));
-        let rows = reads.buffered(READ_AHEAD).map_err(Into::into);
+        let read = move |batch: Arc<StoredBatch>| batch.read(projection.as_deref()).map_err(Into::into);
+        let rows = futures::stream::iter(batches.into_iter().map(read));
         let rows = RecordBatchStreamAdapter::new(SchemaRef::clone(&self.schema), rows);
         Ok(Box::pin(cooperative(LimitStream::new(Box::pin(rows), 0, self.fetch, metrics))))
     }
