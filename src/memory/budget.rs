@@ -156,8 +156,8 @@ impl Budget {
         Ok(0)
     }
 
-    /// Has tables leave for disk until that many bytes are free.
-    fn evict(&self, bytes: usize) {
+    /// Has tables leave for disk until that many bytes are free; how many were freed.
+    fn evict(&self, bytes: usize) -> usize {
         let mut tables: Vec<(usize, Arc<dyn Evict>)> = {
             let state = self.state.lock();
             let table = |consumer: &Consumer| Some((consumer.holder.reserved, consumer.evict.as_ref()?.upgrade()?));
@@ -171,6 +171,7 @@ impl Budget {
             }
             freed += table.evict(bytes - freed);
         }
+        freed
     }
 }
 
@@ -213,6 +214,8 @@ impl State {
         }
         let crowded = resident.saturating_sub(self.limit) as usize;
         let crowded = match spills && own.saturating_add(more) > self.capacity / 32 {
+            // What was freed has not left the process yet: who can spill does.
+            true if evicted && crowded > 0 => return None,
             true => crowded,
             // Whom a refusal would kill is refused for the sum alone; but what can leave for him, leaves.
             false if evicted => 0,
@@ -291,17 +294,19 @@ impl MemoryPool for Budget {
             return Ok(());
         }
         let _one = self.eviction.lock();
-        // The one before may have made room enough.
-        let short = self.request(reservation, additional, false)?;
-        if short == 0 {
-            return Ok(());
-        }
-        // Ahead of what is asked for: small requests follow, and freed memory takes its time to leave the process.
-        self.evict(short.max(self.capacity() / 16));
-        self.resident.refresh();
-        match self.request(reservation, additional, true)? {
-            0 => Ok(()),
-            _ => Err(self.state.lock().refusal(reservation, additional)),
+        let mut evicted = false;
+        // First the one before may have made room enough; later others, who need no eviction, may take what was freed.
+        loop {
+            let short = self.request(reservation, additional, evicted)?;
+            if short == 0 {
+                return Ok(());
+            }
+            // Ahead of what is asked for: small requests follow, and freed memory takes its time to leave the process.
+            if self.evict(short.max(self.capacity() / 16)) == 0 {
+                return Err(self.state.lock().refusal(reservation, additional));
+            }
+            self.resident.refresh();
+            evicted = true;
         }
     }
 
@@ -435,7 +440,8 @@ mod tests {
         assert_eq!(table.batches.lock().len(), 10);
     }
 
-    /// Two joins asked at once, and the one that found the table already leaving was refused and died.
+    /// Joins asked at once, and the one that found the table already leaving, or the room it had made taken by another,
+    /// was refused and died.
     #[test]
     fn whoever_waits_for_an_eviction_finds_its_room() {
         let budget = Arc::new(Budget::new(MemoryLimit::new(1 << 40).unwrap()));
