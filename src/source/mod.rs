@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A [`Source`] is a description; [`Source::provider`] looks at the files and makes the table. CSV is read by `csv/`,
-//! JSON by the engine with our errors on top, Parquet, Arrow and Avro by the engine.
+//! JSON by the engine with our errors on top, Parquet, Arrow and Avro by the engine. `stored` holds the tables that
+//! CREATE TABLE makes.
 
 mod avro;
 mod builder;
@@ -24,6 +25,7 @@ mod options;
 mod pattern;
 mod relation;
 mod schema;
+mod stored;
 mod table;
 mod tpch;
 
@@ -32,3 +34,4 @@ pub(crate) use external::install;
 pub use folder::load_dir;
 pub use options::{OnBadValue, OptionValue};
 pub(crate) use relation::resolve;
+pub(crate) use stored::{Change, ChangeTarget, StoredTable};
