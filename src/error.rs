@@ -342,7 +342,7 @@ fn unwrap_ours(error: Engine) -> Result<Error, Engine> {
             },
             inner => Err(Engine::ArrowError(Box::new(inner), trace)),
         },
-        Engine::Shared(inner) => find_ours(&*inner).map(Error::duplicate).ok_or(Engine::Shared(inner)),
+        Engine::Shared(inner) => find_ours(&inner).map(Error::duplicate).ok_or(Engine::Shared(inner)),
         other => Err(other),
     }
 }

@@ -21,7 +21,7 @@ use crate::error::Error;
 ///    the protected reserve, which is kept for those that cannot);
 /// 2. once more than half of the capacity is reserved, a consumer that can spill stays within its fair share of what
 ///    the others, that cannot, leave over. Before that one large sort may take what it likes;
-/// 3. the resident size of the process, sampled, has room for it (consumers that can spill only: refusing the others
+/// 3. the resident size of the process, sampled, has room for it below the last sixteenth of the limit (consumers that can spill only: refusing the others
 ///    would kill queries that may well end inside the limit). A consumer's first bytes, its working set of a 32nd of
 ///    the capacity, are granted whatever the resident size: who holds nothing has nothing to spill.
 ///
@@ -31,7 +31,7 @@ use crate::error::Error;
 /// ```
 ///
 /// Tables in memory are held for no query. They take what is free and count as nobody in the rules above; when a request
-/// would be granted without them but not beside them, the budget has them leave for disk ([`Evict`]), the largest first,
+/// would be granted without them but not beside them, the budget has them leave for disk (`Evict`), the largest first,
 /// and judges once more:
 ///
 /// ```text
@@ -213,7 +213,7 @@ impl State {
             // later, the allocator does not give back at once.
             return (over == 0 && resident <= self.limit - self.limit / 8).then_some(0);
         }
-        let crowded = resident.saturating_sub(self.limit) as usize;
+        let crowded = resident.saturating_sub(self.limit - self.limit / 16) as usize;
         let crowded = match spills && own.saturating_add(more) > self.capacity / 32 {
             // What was freed has not left the process yet: who can spill does.
             true if evicted && crowded > 0 => return None,

@@ -7,8 +7,8 @@
 //!  │  (sorts, groups)    │  cannot spill  │     reserve    │ scan buffers  │
 //! ```
 //!
-//! [`Budget`] is the engine's memory pool, [`resident`] tells what the process really holds, [`SpillFolder`] is the
-//! private folder that spill files live in. [`Memory`] ties the three to one runtime; nothing else in the crate builds
+//! [`Budget`] is the engine's memory pool, `resident` tells what the process really holds, [`SpillFolder`] is the
+//! private folder that spill files live in. `Memory` ties the three to one runtime; nothing else in the crate builds
 //! pools or disk managers. A `Store` keeps the batches of a table, wherever there is room.
 
 mod block;
