@@ -15,6 +15,7 @@ mod builder;
 mod call;
 mod columns;
 mod csv;
+mod estimate;
 mod external;
 mod folder;
 mod format;
