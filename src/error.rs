@@ -342,15 +342,21 @@ fn unwrap_ours(error: Engine) -> Result<Error, Engine> {
             },
             inner => Err(Engine::ArrowError(Box::new(inner), trace)),
         },
-        Engine::Shared(inner) => match inner.find_root() {
-            Engine::External(root) => match root.downcast_ref::<Error>() {
-                Some(ours) => Ok(ours.duplicate()),
-                None => Err(Engine::Shared(inner)),
-            },
-            _ => Err(Engine::Shared(inner)),
-        },
+        Engine::Shared(inner) => find_ours(&inner).map(Error::duplicate).ok_or(Engine::Shared(inner)),
         other => Err(other),
     }
+}
+
+/// The first error of ours among the causes. The engine's own search for a root would walk past it to its cause.
+fn find_ours(error: &Engine) -> Option<&Error> {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(ours) = error.downcast_ref::<Error>() {
+            return Some(ours);
+        }
+        cause = error.source();
+    }
+    None
 }
 
 impl Error {
@@ -400,6 +406,14 @@ mod tests {
     fn caret_stands_below_the_word() {
         let span = Span::new(2, 8).with_excerpt("SELECT carier FROM flights", 6);
         assert_eq!(span.caret(), "2 | SELECT carier FROM flights\n  |        ^^^^^^");
+    }
+
+    /// Under an aggregate that several partitions share, an error of ours with a cause came out as that cause.
+    #[test]
+    fn our_error_survives_being_shared() {
+        let ours = Error::data("line 3: 'x' is no number").with_source(std::io::Error::other("inner"));
+        let back = Error::from(Engine::Shared(Arc::new(Engine::from(ours))));
+        assert_eq!(back.message(), "line 3: 'x' is no number");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The command line as a person drives it: exit codes, places of errors, formats, standard input, reports.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! Tables of files and generators: good, empty, truncated and wrong files of each format.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::path::{Path, PathBuf};
 
 use datafusion::arrow::util::pretty::pretty_format_batches;

@@ -7,7 +7,9 @@ use std::fmt;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::logical_expr::LogicalPlan;
-use futures::TryStreamExt;
+use datafusion::physical_plan::displayable;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 
 use crate::context::Context;
 use crate::error::Result;
@@ -57,6 +59,43 @@ impl Frame {
     /// Errors: what planning finds. What goes wrong later comes out of the stream.
     pub async fn run(&self) -> Result<Run> {
         Run::start(&self.context, self.plan.clone()).await
+    }
+
+    /// Runs the frame as a plain stream of batches; dropping it ends the query.
+    ///
+    /// ```
+    /// # use futures::TryStreamExt;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// let ctx = partita::Context::builder().build()?;
+    /// let stream = ctx.sql("SELECT * FROM generate_series(1, 20000)").await?.stream().await?;
+    /// let rows = stream.try_fold(0, |sum, batch| async move { Ok(sum + batch.num_rows()) }).await?;
+    /// assert_eq!(rows, 20_000);
+    /// # Ok(()) }
+    /// ```
+    pub async fn stream(&self) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        Ok(self.run().await?.boxed())
+    }
+
+    /// The plans as text, without running them: as written, optimized, and the physical one.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// let ctx = partita::Context::builder().build()?;
+    /// let plans = ctx.sql("SELECT 1 + 1 AS two").await?.explain().await?;
+    /// assert!(plans.contains("physical plan\n  ProjectionExec"));
+    /// # Ok(()) }
+    /// ```
+    pub async fn explain(&self) -> Result<String> {
+        let state = self.context.session().state();
+        let optimized = state.optimize(&self.plan)?;
+        let physical = state.create_physical_plan(&self.plan).await?;
+        let sections = [
+            ("logical plan", self.plan.display_indent().to_string()),
+            ("optimized logical plan", optimized.display_indent().to_string()),
+            ("physical plan", displayable(physical.as_ref()).indent(false).to_string()),
+        ];
+        let indented = |text: &str| text.trim_end().lines().map(|line| format!("\n  {line}")).collect::<String>();
+        Ok(sections.map(|(title, text)| format!("{title}{}", indented(&text))).join("\n"))
     }
 
     /// Runs the frame and holds all its batches, of at most the context's batch size (8,192 rows) each.

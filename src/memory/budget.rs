@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::{Arc, Weak};
 
 use datafusion::common::{DataFusionError, Result as EngineResult};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit as PoolLimit, MemoryPool, MemoryReservation};
 use parking_lot::Mutex;
 
+use super::evict::Evict;
 use super::limit::{MemoryLimit, bytes};
 use super::resident::Sampler;
 use crate::error::Error;
@@ -19,7 +21,7 @@ use crate::error::Error;
 ///    the protected reserve, which is kept for those that cannot);
 /// 2. once more than half of the capacity is reserved, a consumer that can spill stays within its fair share of what
 ///    the others, that cannot, leave over. Before that one large sort may take what it likes;
-/// 3. the resident size of the process, sampled, has room for it (consumers that can spill only: refusing the others
+/// 3. the resident size of the process, sampled, has room for it below the last sixteenth of the limit (consumers that can spill only: refusing the others
 ///    would kill queries that may well end inside the limit). A consumer's first bytes, its working set of a 32nd of
 ///    the capacity, are granted whatever the resident size: who holds nothing has nothing to spill.
 ///
@@ -28,6 +30,19 @@ use crate::error::Error;
 ///   ├── first come ───────┼── fair shares of those that spill ──┬── protected ──┤
 /// ```
 ///
+/// Tables in memory are held for no query. They take what is free and count as nobody in the rules above; when a request
+/// would be granted without them but not beside them, the budget has them leave for disk (`Evict`), the largest first,
+/// and judges once more:
+///
+/// ```text
+///   ├── operators ──┬── tables ──────────────────────────────┬─ free ─┬── protected ──┤
+///   ├── operators ──┴── a sort asks ──────┬── tables ────────┴────────┴── protected ──┤
+///                                         └─► the rest is on disk
+/// ```
+///
+/// One eviction runs at a time, with no other lock held: evicting gives memory back, which takes the state's lock. Who
+/// waits for his turn finds the room that the one before him made.
+///
 /// FairSpillPool of DataFusion looks at a consumer's own share only and never at the sum; this pool never grants past
 /// it. The infallible `grow`, which a few operators call after the fact, is counted all the same, so that the next
 /// request is refused.
@@ -35,6 +50,8 @@ use crate::error::Error;
 pub struct Budget {
     resident: Sampler,
     state: Mutex<State>,
+    /// Held while tables leave for disk.
+    eviction: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -42,8 +59,17 @@ struct State {
     limit: u64,
     capacity: usize,
     reserved: usize,
+    /// The part of it that can leave for disk.
+    evictable: usize,
     peak: usize,
-    consumers: HashMap<usize, Holder>,
+    consumers: HashMap<usize, Consumer>,
+}
+
+#[derive(Debug)]
+struct Consumer {
+    holder: Holder,
+    /// How to ask it to leave for disk, where it can at any time.
+    evict: Option<Weak<dyn Evict>>,
 }
 
 /// One consumer of the budget: an operator of a running query.
@@ -67,14 +93,32 @@ fn headroom(limit: u64) -> u64 {
 impl Budget {
     /// A budget inside `limit`: its capacity is the limit less 48 MB and an eighth.
     pub fn new(limit: MemoryLimit) -> Self {
-        let mut state = State { limit: 0, capacity: 0, reserved: 0, peak: 0, consumers: HashMap::new() };
+        let mut state = State { limit: 0, capacity: 0, reserved: 0, evictable: 0, peak: 0, consumers: HashMap::new() };
         state.set_limit(limit);
-        Self { resident: Sampler::new(), state: Mutex::new(state) }
+        Self { resident: Sampler::new(), state: Mutex::new(state), eviction: Mutex::new(()) }
     }
 
-    /// Moves the limit; what is held already stays held, and requests are refused until it fits again.
+    /// Moves the limit. Tables leave for disk until it fits; what operators hold already stays held, and requests are
+    /// refused until it fits again.
     pub fn set_limit(&self, limit: MemoryLimit) {
-        self.state.lock().set_limit(limit);
+        let over = {
+            let mut state = self.state.lock();
+            state.set_limit(limit);
+            state.reserved.saturating_sub(state.capacity - state.protected())
+        };
+        if over > 0 {
+            let _one = self.eviction.lock();
+            self.evict(over);
+        }
+    }
+
+    /// From now on the consumer of that id is asked to leave for disk when others need the room.
+    pub(crate) fn mark_evictable(&self, consumer: usize, evict: Weak<dyn Evict>) {
+        let mut state = self.state.lock();
+        let Some(consumer) = state.consumers.get_mut(&consumer) else { return };
+        consumer.evict = Some(evict);
+        let reserved = consumer.holder.reserved;
+        state.evictable += reserved;
     }
 
     /// The most bytes that can be reserved together.
@@ -95,9 +139,40 @@ impl Budget {
 
     /// Who holds memory now, the largest first.
     pub fn holders(&self) -> Vec<Holder> {
-        let mut holders: Vec<_> = self.state.lock().consumers.values().cloned().collect();
+        let mut holders: Vec<_> =
+            self.state.lock().consumers.values().map(|consumer| consumer.holder.clone()).collect();
         holders.sort_by(|a, b| b.reserved.cmp(&a.reserved).then_with(|| a.name.cmp(&b.name)));
         holders
+    }
+
+    /// Grants a request (0), or tells how many bytes must leave for disk first.
+    fn request(&self, reservation: &MemoryReservation, more: usize, evicted: bool) -> EngineResult<usize> {
+        let resident = self.resident.bytes();
+        let mut state = self.state.lock();
+        match state.judge(reservation.consumer(), more, resident, evicted) {
+            Some(0) => state.take(reservation.consumer(), more),
+            Some(short) => return Ok(short),
+            None => return Err(state.refusal(reservation, more)),
+        }
+        Ok(0)
+    }
+
+    /// Has tables leave for disk until that many bytes are free; how many were freed.
+    fn evict(&self, bytes: usize) -> usize {
+        let mut tables: Vec<(usize, Arc<dyn Evict>)> = {
+            let state = self.state.lock();
+            let table = |consumer: &Consumer| Some((consumer.holder.reserved, consumer.evict.as_ref()?.upgrade()?));
+            state.consumers.values().filter_map(table).collect()
+        };
+        tables.sort_by_key(|(reserved, _)| std::cmp::Reverse(*reserved));
+        let mut freed = 0;
+        for (_, table) in tables {
+            if freed >= bytes {
+                break;
+            }
+            freed += table.evict(bytes - freed);
+        }
+        freed
     }
 }
 
@@ -114,35 +189,60 @@ impl State {
 
     /// How much one spilling consumer may hold when room is short.
     fn fair_share(&self) -> usize {
-        let (spilling, fixed) = self.consumers.values().fold((0, 0), |(count, fixed), holder| match holder.spills {
+        let operators = self.consumers.values().filter(|consumer| consumer.evict.is_none());
+        let (spilling, fixed) = operators.fold((0, 0), |(count, fixed), Consumer { holder, .. }| match holder.spills {
             true => (count + 1, fixed),
             false => (count, fixed + holder.reserved),
         });
         (self.capacity - self.protected()).saturating_sub(fixed) / spilling.max(1)
     }
 
-    /// Whether a consumer that holds `own` bytes may have `more`.
-    fn allows(&self, spills: bool, own: usize, more: usize, resident: u64) -> bool {
-        let after = self.reserved.saturating_add(more);
-        if !spills {
-            return after <= self.capacity;
+    /// Whether `consumer` may have `more` while the process holds `resident` bytes: how many bytes must leave for disk
+    /// first, or none if that would not help either.
+    fn judge(&self, consumer: &MemoryConsumer, more: usize, resident: u64, evicted: bool) -> Option<usize> {
+        let spills = consumer.can_spill();
+        let (own, is_table) = match self.consumers.get(&consumer.id()) {
+            Some(known) => (known.holder.reserved, known.evict.is_some()),
+            None => (0, false),
+        };
+        let ceiling = if spills { self.capacity - self.protected() } else { self.capacity };
+        let over = self.reserved.saturating_add(more).saturating_sub(ceiling);
+        let resident = resident.saturating_add(more as u64);
+        if is_table {
+            // A table takes what is free and drives nobody out. It stops before the process is full: what it gives back
+            // later, the allocator does not give back at once.
+            return (over == 0 && resident <= self.limit - self.limit / 8).then_some(0);
         }
-        after <= self.capacity - self.protected()
-            && (after <= self.capacity / 2 || own.saturating_add(more) <= self.fair_share())
-            && (own.saturating_add(more) <= self.working_set() || resident.saturating_add(more as u64) <= self.limit)
-    }
-
-    /// What an operator that spills needs to make any progress at all.
-    fn working_set(&self) -> usize {
-        self.capacity / 32
+        let crowded = resident.saturating_sub(self.limit - self.limit / 16) as usize;
+        let crowded = match spills && own.saturating_add(more) > self.capacity / 32 {
+            // What was freed has not left the process yet: who can spill does.
+            true if evicted && crowded > 0 => return None,
+            true => crowded,
+            // Whom a refusal would kill is refused for the sum alone; but what can leave for him, leaves.
+            false if evicted => 0,
+            false => crowded.min(self.evictable),
+        };
+        let operators = (self.reserved - self.evictable).saturating_add(more);
+        let fair = !spills || operators <= self.capacity / 2 || own.saturating_add(more) <= self.fair_share();
+        let short = over.max(crowded);
+        (fair && short <= self.evictable).then_some(short)
     }
 
     fn take(&mut self, consumer: &MemoryConsumer, more: usize) {
         self.reserved += more;
         self.peak = self.peak.max(self.reserved);
-        if let Some(holder) = self.consumers.get_mut(&consumer.id()) {
+        if let Some(Consumer { holder, evict }) = self.consumers.get_mut(&consumer.id()) {
             holder.reserved += more;
             holder.peak = holder.peak.max(holder.reserved);
+            self.evictable += if evict.is_some() { more } else { 0 };
+        }
+    }
+
+    fn give_back(&mut self, consumer: &MemoryConsumer, less: usize) {
+        self.reserved = self.reserved.saturating_sub(less);
+        if let Some(Consumer { holder, evict }) = self.consumers.get_mut(&consumer.id()) {
+            holder.reserved = holder.reserved.saturating_sub(less);
+            self.evictable = self.evictable.saturating_sub(if evict.is_some() { less } else { 0 });
         }
     }
 
@@ -175,7 +275,7 @@ impl MemoryPool for Budget {
 
     fn register(&self, consumer: &MemoryConsumer) {
         let holder = Holder { name: consumer.name().to_string(), spills: consumer.can_spill(), reserved: 0, peak: 0 };
-        self.state.lock().consumers.insert(consumer.id(), holder);
+        self.state.lock().consumers.insert(consumer.id(), Consumer { holder, evict: None });
     }
 
     fn unregister(&self, consumer: &MemoryConsumer) {
@@ -187,22 +287,28 @@ impl MemoryPool for Budget {
     }
 
     fn shrink(&self, reservation: &MemoryReservation, shrink: usize) {
-        let mut state = self.state.lock();
-        state.reserved = state.reserved.saturating_sub(shrink);
-        if let Some(holder) = state.consumers.get_mut(&reservation.consumer().id()) {
-            holder.reserved = holder.reserved.saturating_sub(shrink);
-        }
+        self.state.lock().give_back(reservation.consumer(), shrink);
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> EngineResult<()> {
-        let resident = self.resident.bytes();
-        let consumer = reservation.consumer();
-        let mut state = self.state.lock();
-        if !state.allows(consumer.can_spill(), reservation.size(), additional, resident) {
-            return Err(state.refusal(reservation, additional));
+        if self.request(reservation, additional, false)? == 0 {
+            return Ok(());
         }
-        state.take(consumer, additional);
-        Ok(())
+        let _one = self.eviction.lock();
+        let mut evicted = false;
+        // First the one before may have made room enough; later others, who need no eviction, may take what was freed.
+        loop {
+            let short = self.request(reservation, additional, evicted)?;
+            if short == 0 {
+                return Ok(());
+            }
+            // Ahead of what is asked for: small requests follow, and freed memory takes its time to leave the process.
+            if self.evict(short.max(self.capacity() / 16)) == 0 {
+                return Err(self.state.lock().refusal(reservation, additional));
+            }
+            self.resident.refresh();
+            evicted = true;
+        }
     }
 
     fn reserved(&self) -> usize {
@@ -274,6 +380,90 @@ mod tests {
         assert!(pool.reserved() <= capacity);
         drop(consumers);
         assert_eq!(pool.reserved(), 0);
+    }
+
+    /// A table of ten equal batches, without a disk.
+    #[derive(Debug)]
+    struct Table {
+        batches: Mutex<Vec<MemoryReservation>>,
+    }
+
+    impl Evict for Table {
+        fn evict(&self, bytes: usize) -> usize {
+            let mut freed = 0;
+            while freed < bytes {
+                let Some(batch) = self.batches.lock().pop() else { break };
+                freed += batch.free();
+            }
+            freed
+        }
+    }
+
+    fn table(budget: &Arc<Budget>, bytes: usize) -> Arc<Table> {
+        let pool: Arc<dyn MemoryPool> = Arc::clone(budget) as _;
+        let first = consumer(&pool, "StoredTable[t][0]", true);
+        let table = Arc::new(Table { batches: Mutex::default() });
+        let evict: Arc<dyn Evict> = Arc::clone(&table) as _;
+        budget.mark_evictable(first.consumer().id(), Arc::downgrade(&evict));
+        for _ in 0..10 {
+            let batch = first.new_empty();
+            batch.try_grow(bytes / 10).unwrap();
+            table.batches.lock().push(batch);
+        }
+        table
+    }
+
+    #[test]
+    fn a_table_gives_way_to_those_who_ask_and_to_no_table() {
+        let budget = Arc::new(Budget::new(MemoryLimit::new(1 << 40).unwrap()));
+        let pool: Arc<dyn MemoryPool> = Arc::clone(&budget) as _;
+        let capacity = budget.capacity();
+        let first = table(&budget, capacity / 2);
+        let second = table(&budget, capacity / 4);
+        let batch = second.batches.lock()[0].new_empty();
+        assert!(batch.try_grow(capacity / 4).is_err(), "a table drove another out");
+        let sort = consumer(&pool, "sort", true);
+        sort.try_grow(capacity / 2).unwrap();
+        assert!(first.batches.lock().len() < 10, "the largest leaves first");
+        assert_eq!(second.batches.lock().len(), 10);
+        consumer(&pool, "join", false).try_grow(capacity / 2).unwrap();
+        assert_eq!(first.batches.lock().len() + second.batches.lock().len(), 0);
+        drop(sort);
+        assert_eq!(pool.reserved(), 0);
+    }
+
+    #[test]
+    fn a_refusal_that_eviction_would_not_mend_evicts_nothing() {
+        let budget = Arc::new(Budget::new(MemoryLimit::new(1 << 40).unwrap()));
+        let pool: Arc<dyn MemoryPool> = Arc::clone(&budget) as _;
+        let table = table(&budget, budget.capacity() / 2);
+        assert!(consumer(&pool, "join", false).try_grow(budget.capacity() + 1).is_err());
+        assert_eq!(table.batches.lock().len(), 10);
+    }
+
+    /// Joins asked at once, and the one that found the table already leaving, or the room it had made taken by another,
+    /// was refused and died.
+    #[test]
+    fn whoever_waits_for_an_eviction_finds_its_room() {
+        let budget = Arc::new(Budget::new(MemoryLimit::new(1 << 40).unwrap()));
+        let pool: Arc<dyn MemoryPool> = Arc::clone(&budget) as _;
+        let capacity = budget.capacity();
+        let _table = table(&budget, capacity / 8 * 7 - 16);
+        let joins: Vec<_> = (0..8).map(|_| consumer(&pool, "join", false)).collect();
+        std::thread::scope(|scope| {
+            for join in &joins {
+                scope.spawn(|| (0..64).for_each(|_| join.try_grow(capacity / 512).unwrap()));
+            }
+        });
+        assert!(pool.reserved() <= capacity);
+    }
+
+    #[test]
+    fn a_smaller_limit_sends_tables_to_disk() {
+        let budget = Arc::new(Budget::new(MemoryLimit::new(1 << 40).unwrap()));
+        let table = table(&budget, budget.capacity() / 2);
+        budget.set_limit(MemoryLimit::new(1 << 38).unwrap());
+        assert!(table.batches.lock().len() < 10 && budget.reserved() <= budget.capacity());
     }
 
     #[test]

@@ -7,16 +7,20 @@
 //!  │  (sorts, groups)    │  cannot spill  │     reserve    │ scan buffers  │
 //! ```
 //!
-//! [`Budget`] is the engine's memory pool, [`resident`] tells what the process really holds, [`SpillFolder`] is the
-//! private folder that spill files live in. [`Memory`] ties the three to one runtime; nothing else in the crate builds
-//! pools or disk managers.
+//! [`Budget`] is the engine's memory pool, `resident` tells what the process really holds, [`SpillFolder`] is the
+//! private folder that spill files live in. `Memory` ties the three to one runtime; nothing else in the crate builds
+//! pools or disk managers. A `Store` keeps the batches of a table, wherever there is room.
 
+mod block;
 mod budget;
+mod compact;
+mod evict;
 mod limit;
 mod owned_folder;
 pub(crate) mod resident;
 mod runtime;
 mod spill_folder;
+mod store;
 
 pub use budget::{Budget, Holder};
 pub use limit::MemoryLimit;
@@ -25,3 +29,4 @@ pub use limit::parse_bytes;
 pub(crate) use owned_folder::OwnedFolder;
 pub(crate) use runtime::Memory;
 pub use spill_folder::SpillFolder;
+pub(crate) use store::{Store, StoredBatch};

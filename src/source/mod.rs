@@ -7,13 +7,15 @@
 //! ```
 //!
 //! A [`Source`] is a description; [`Source::provider`] looks at the files and makes the table. CSV is read by `csv/`,
-//! JSON by the engine with our errors on top, Parquet, Arrow and Avro by the engine.
+//! JSON by the engine with our errors on top, Parquet, Arrow and Avro by the engine. `stored` holds the tables that
+//! CREATE TABLE makes.
 
 mod avro;
 mod builder;
 mod call;
 mod columns;
 mod csv;
+mod estimate;
 mod external;
 mod folder;
 mod format;
@@ -24,6 +26,7 @@ mod options;
 mod pattern;
 mod relation;
 mod schema;
+mod stored;
 mod table;
 mod tpch;
 
@@ -32,3 +35,4 @@ pub(crate) use external::install;
 pub use folder::load_dir;
 pub use options::{OnBadValue, OptionValue};
 pub(crate) use relation::resolve;
+pub(crate) use stored::{Change, ChangeTarget, StoredTable};

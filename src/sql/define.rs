@@ -8,6 +8,8 @@ use datafusion::logical_expr::{
 use datafusion::sql::parser::Statement as Parsed;
 use datafusion::sql::sqlparser::ast::{self, Ident, ObjectName};
 
+use super::change::compile_changes;
+use super::create_table::create_table;
 use super::diagnose::nearest;
 use super::rewrite::rewrite;
 use super::setting::{Settings, canonical, check_value};
@@ -93,14 +95,15 @@ pub(crate) async fn define(
         LogicalPlan::Ddl(DdlStatement::CreateIndex(_)) => {
             Err(Error::user("there are no indexes").with_hint("sort or partition the files instead").into())
         }
-        LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(mut table)) if effect == Effect::Definition => {
-            let input = LogicalPlanBuilder::new_from_arc(table.input).limit(0, Some(0))?.build()?;
-            table.input = input.into();
-            run(LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(table)), context).await
+        LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(table)) => {
+            create_table(table, effect, context).await?;
+            LogicalPlanBuilder::empty(false).build()
         }
         LogicalPlan::DescribeTable(table) => describe(&table.schema),
-        plan @ (LogicalPlan::Ddl(_) | LogicalPlan::Statement(_)) => run(plan, context).await,
-        plan => Ok(plan),
+        plan @ (LogicalPlan::Ddl(_) | LogicalPlan::Statement(_)) => {
+            compile_changes(run(plan, context).await?, &context.session().state())
+        }
+        plan => compile_changes(plan, &context.session().state()),
     }
 }
 

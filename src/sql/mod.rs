@@ -1,5 +1,7 @@
 //! Text in: statements with spans, statements of our own, parameters, options, errors with a place.
 
+mod change;
+mod create_table;
 mod define;
 mod diagnose;
 mod parameter;

@@ -31,6 +31,7 @@ use super::dialect::Dialect;
 use super::infer::{infer, named};
 use super::layout::Layout;
 use super::reader::CsvReader;
+use crate::source::estimate::estimated;
 use crate::source::location::path_of;
 
 /// CSV files of one dialect. What is inserted into them the engine writes.
@@ -77,9 +78,10 @@ impl FileFormat for CsvFiles {
         _state: &dyn Session,
         _store: &Arc<dyn ObjectStore>,
         schema: SchemaRef,
-        _object: &ObjectMeta,
+        object: &ObjectMeta,
     ) -> Result<Statistics> {
-        Ok(Statistics::new_unknown(&schema))
+        let compressed = self.compression_type().is_some_and(|kind| kind.is_compressed());
+        Ok(estimated(&schema, object.size, compressed))
     }
 
     async fn create_physical_plan(&self, _state: &dyn Session, scan: FileScanConfig) -> Result<Arc<dyn ExecutionPlan>> {
