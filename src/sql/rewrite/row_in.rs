@@ -2,9 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Query, Select, SetExpr, TableFactor, UnaryOperator, VisitorMut,
-};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Query, Select, SetExpr, TableFactor, VisitorMut};
 
 use super::flow;
 use super::template::expression;
@@ -41,7 +39,6 @@ fn rewrite(expr: &mut Expr) -> Result<()> {
             }
             Ok(())
         }
-        Expr::UnaryOp { op: UnaryOperator::Not, .. } => Ok(()),
         _ => Ok(()),
     }
 }

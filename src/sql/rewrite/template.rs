@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use datafusion::common::DataFusionError;
 use datafusion::sql::sqlparser::ast::{Expr, Ident, Value, VisitMut, VisitorMut};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -13,7 +14,7 @@ pub(super) fn expression(text: &str, args: &[Expr]) -> Result<Expr> {
     let mut expr = Parser::new(&GenericDialect {})
         .try_with_sql(text)
         .and_then(|mut parser| parser.parse_expr())
-        .map_err(|error| datafusion::common::DataFusionError::from(error))?;
+        .map_err(DataFusionError::from)?;
     // The filler never breaks off.
     let _ = expr.visit(&mut Filler { args });
     Ok(expr)

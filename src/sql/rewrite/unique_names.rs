@@ -29,7 +29,8 @@ impl VisitorMut for UniqueNames {
         for item in &mut select.projection {
             let Some(name) = name(item) else { continue };
             let is_given = matches!(item, SelectItem::ExprWithAlias { .. });
-            if !seen.insert(name) && !(is_given && self.defines) {
+            let repeats = !seen.insert(name);
+            if repeats && !(is_given && self.defines) {
                 number(item, &mut names);
             }
         }
