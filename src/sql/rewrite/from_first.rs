@@ -64,6 +64,8 @@ impl Walk {
         }
         match (keyword, *depth) {
             (Keyword::FROM | Keyword::SELECT | Keyword::VALUES, Depth::Open) => *depth = Depth::Named,
+            // EXPLAIN DELETE FROM t
+            (Keyword::DELETE | Keyword::UPDATE, Depth::Open) => *depth = Depth::Other,
             (Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT, Depth::Named) => *depth = Depth::Open,
             _ => return false,
         }
@@ -138,6 +140,8 @@ mod tests {
             "SELECT x FROM t WHERE y IS DISTINCT FROM z",
             "SELECT extract(year FROM d), trim(BOTH 'x' FROM s) FROM (SELECT 1) AS q",
             "DELETE FROM t",
+            "EXPLAIN DELETE FROM t",
+            "EXPLAIN UPDATE t SET x = 1 FROM u",
             "SHOW COLUMNS FROM t",
             "SELECT (x) FROM t UNION (SELECT y FROM u)",
             "COPY (SELECT x FROM t) TO 'f'",
