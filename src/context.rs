@@ -254,6 +254,7 @@ impl ContextBuilder {
             .with_config(config(threads).with_option_extension(Settings::new(Arc::clone(&memory))))
             .with_runtime_env(Arc::clone(&memory.runtime))
             .with_default_features()
+            .with_analyzer_rules(plan::analyzer_rules())
             .with_physical_optimizer_rules(plan::physical_rules());
         let state = source::install(builder).build();
         let session = SessionContext::new_with_state(state);

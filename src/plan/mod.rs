@@ -2,18 +2,45 @@
 
 mod atomic_writes;
 mod cancellable_joins;
+mod checked_arithmetic;
+mod checked_sum;
+mod expressions;
 mod interruptible_joins;
+mod multiset_operations;
+mod set_comparisons;
+mod single_rows;
 mod sorted_partitions;
+mod subquery;
+mod subquery_values;
+mod sum_accumulator;
 
 use std::sync::Arc;
 
+use datafusion::optimizer::{Analyzer, AnalyzerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
 use atomic_writes::AtomicWrites;
 pub(crate) use cancellable_joins::{CancelFlag, cancellable_joins};
+use checked_arithmetic::CheckedArithmetic;
+use checked_sum::CheckedSums;
 use interruptible_joins::InterruptibleJoins;
+use multiset_operations::MultisetOperations;
+use set_comparisons::SetComparisons;
+use single_rows::SingleRows;
 use sorted_partitions::SortedPartitions;
+use subquery_values::SubqueryValues;
+
+/// The analyzer rules in their order: ours that say a query in words that the engine has a plan for, the engine's,
+/// which find the types, ours that need them.
+pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
+    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> =
+        vec![Arc::new(MultisetOperations), Arc::new(SetComparisons), Arc::new(SubqueryValues), Arc::new(SingleRows)];
+    rules.extend(Analyzer::new().rules);
+    rules.push(Arc::new(CheckedSums));
+    rules.push(Arc::new(CheckedArithmetic));
+    rules
+}
 
 /// The physical rules in their order: ours that ask for sorts, the engine's, ours that wrap what came out.
 pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {

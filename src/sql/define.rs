@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{self, Ident, ObjectName};
 
 use super::change::compile_changes;
 use super::create_table::create_table;
-use super::from_first::FromFirst;
+use super::rewrite::rewrite;
 use super::setting::{Settings, canonical, check_value};
 use super::statement::Statement;
 use crate::context::Context;
@@ -22,8 +22,7 @@ use crate::sink::{copy_words, sql_type};
 /// All tables and views live in the catalog of the context and go with it, so that TEMPORARY, which the engine
 /// refuses, says nothing new.
 pub(crate) fn normalize(statement: &mut Statement, context: &Context) -> Result<()> {
-    // The visitor never breaks off.
-    let _ = statement.visit_mut(&mut FromFirst);
+    rewrite(statement)?;
     let Statement::Engine(parsed) = statement else { return Ok(()) };
     copy_words(parsed)?;
     match &mut **parsed {

@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
 use datafusion::sql::sqlparser::tokenizer::{Location, TokenWithSpan, Tokenizer};
 
 use super::diagnose::diagnose;
+use super::rewrite::from_first;
 use super::split::Piece;
 use crate::error::{Error, Result};
 use crate::sink::copy_text;
@@ -83,6 +84,7 @@ fn parse_engine(
         .tokenize_with_location()
         .map_err(|error| Error::user(error.message.trim().to_string()).at(piece.place(error.location)))?;
     shift(&mut tokens, piece);
+    from_first(&mut tokens);
     let statements = DFParserBuilder::new(tokens)
         .with_dialect(dialect)
         .with_recursion_limit(recursion_limit)
