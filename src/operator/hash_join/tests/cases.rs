@@ -1,0 +1,1 @@
+//! Cases that chance would seldom draw.
