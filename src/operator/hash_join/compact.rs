@@ -3,17 +3,23 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayData, ArrayRef, AsArray, make_array};
+use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 
 /// The same values in buffers of their own.
 ///
-/// A selection of rows of a view array (`Utf8View`, `BinaryView`, also inside lists and structs) refers to the whole
-/// buffers of the rows it was selected from, which would be written to disk with every partition.
+/// A selection of rows of a view array (`Utf8View`, `BinaryView`, also inside lists and structs) or of a dictionary
+/// refers to all the values of the rows it was selected from, which would be written to disk with every partition.
 pub(super) fn compact(array: ArrayRef) -> Result<ArrayRef> {
     match array.data_type() {
         DataType::Utf8View => Ok(Arc::new(array.as_string_view().gc())),
         DataType::BinaryView => Ok(Arc::new(array.as_binary_view().gc())),
+        DataType::Dictionary(_, values) if array.as_any_dictionary().values().len() > array.len() => {
+            // Values that cannot be packed into a dictionary again stay in the one they are in.
+            let packed = cast(&array, values).and_then(|plain| cast(&plain, array.data_type()));
+            Ok(packed.unwrap_or(array))
+        }
         nested if has_views(nested) => Ok(make_array(compact_children(array.to_data())?)),
         _ => Ok(array),
     }
@@ -42,9 +48,9 @@ fn has_views(data_type: &DataType) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::array::{ListArray, StringViewArray};
+    use datafusion::arrow::array::{DictionaryArray, ListArray, StringViewArray};
     use datafusion::arrow::buffer::OffsetBuffer;
-    use datafusion::arrow::datatypes::Field;
+    use datafusion::arrow::datatypes::{Field, Int32Type};
 
     use super::*;
 
@@ -58,6 +64,16 @@ mod tests {
         let small = compact(Arc::clone(&slice)).unwrap();
         assert_eq!(&small, &slice);
         assert!(small.get_buffer_memory_size() < slice.get_buffer_memory_size() / 100);
+    }
+
+    #[test]
+    fn a_dictionary_keeps_what_is_used() {
+        let words: Vec<_> = (0..1000).map(|i| format!("word {i}")).collect();
+        let dictionary: DictionaryArray<Int32Type> = words.iter().map(|word| Some(word.as_str())).collect();
+        let slice: ArrayRef = Arc::new(dictionary.slice(10, 2));
+        let small = compact(Arc::clone(&slice)).unwrap();
+        assert_eq!(small.as_any_dictionary().values().len(), 2);
+        assert_eq!(&cast(&small, &DataType::Utf8).unwrap(), &cast(&slice, &DataType::Utf8).unwrap());
     }
 
     #[test]
