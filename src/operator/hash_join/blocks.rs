@@ -8,14 +8,13 @@ use datafusion::arrow::datatypes::UInt64Type;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::{JoinType, Result};
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::physical_plan::memory::MemoryStream;
 use futures::StreamExt;
 
 use super::attempt::ProbeSide;
 use super::footprint::Footprint;
 use super::grace::{PairJoin, rows_of};
-use super::loan::Loan;
+use super::loan::{Loan, capacity};
 use super::order::number_rows;
 use super::partitioner::{Partition, select};
 use super::slot::plan_of;
@@ -58,7 +57,7 @@ async fn join_block(
     let probe = if met.is_some() { number_rows(probe) } else { probe };
     let schema = probe.schema();
     let (block, probe) = (plan_of(Box::pin(block)), plan_of(ProbeSide::new(probe).lend(schema, loan)));
-    let plan = if met.is_some() { shape.block(block, probe)? } else { shape.whole(block, probe)? };
+    let plan = if met.is_some() { shape.block(block, probe)? } else { Arc::new(shape.whole(block, probe)?) };
     let rows = plan.execute(0, loan.task(&pairs.join.context))?;
     send_pairs(pairs, rows, met).await
 }
@@ -187,10 +186,7 @@ impl Blocks<'_> {
 
     fn too_large(&self, wanted: usize) -> Error {
         let name = &self.pairs.join.name;
-        let capacity = match self.pairs.join.context.memory_pool().memory_limit() {
-            MemoryLimit::Finite(capacity) => capacity,
-            _ => 0,
-        };
+        let capacity = capacity(self.pairs.join.context.memory_pool());
         let enough = (capacity + wanted) as u64 * 3 / 2;
         Error::memory(format!(
             "{name} cannot have {}, which a single row of its build side takes",

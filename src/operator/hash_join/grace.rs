@@ -8,10 +8,10 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::{JoinType, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::PhysicalExpr;
 use datafusion::physical_plan::limit::LimitStream;
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
 use datafusion::physical_plan::stream::{RecordBatchReceiverStream, RecordBatchStreamAdapter};
+use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc::Sender;
 use tokio::task::spawn_blocking;
@@ -116,6 +116,8 @@ impl PairJoin<'_> {
             let loan = self.join.loan();
             if loan.reserve(pair.build.footprint().while_building()).is_ok() {
                 self.join_in_memory(pair, &loan).await?;
+            } else if loan.reserve(pair.probe.footprint().while_building()).is_ok() {
+                self.join_swapped(pair, &loan).await?;
             } else if pair.build.can_split() && pair.probe.rows() > 0 && pair.level < DEEPEST {
                 pairs.extend(self.split(pair).await?);
             } else {
@@ -135,13 +137,29 @@ impl PairJoin<'_> {
 
     async fn join_in_memory(&self, pair: Pair, loan: &Arc<Loan>) -> Result<()> {
         let shape = &self.join.shape;
-        let probe = rows_of(pair.probe.segments, Arc::clone(shape.probe()));
+        let (build, probe) = self.sides(pair);
         let probe = ProbeSide::new(probe).lend(Arc::clone(shape.probe()), loan);
-        let plan = shape.whole(plan_of(self.build_rows(pair.build.segments)), plan_of(probe))?;
+        self.send_all(Arc::new(shape.whole(plan_of(build), plan_of(probe))?), loan).await
+    }
+
+    /// Joins a pair whose probe side is the smaller one.
+    async fn join_swapped(&self, pair: Pair, loan: &Arc<Loan>) -> Result<()> {
+        let shape = &self.join.shape;
+        let (build, probe) = self.sides(pair);
+        let build = ProbeSide::new(build).lend(Arc::clone(shape.build()), loan);
+        self.send_all(shape.swapped(plan_of(build), plan_of(probe))?, loan).await
+    }
+
+    fn sides(&self, pair: Pair) -> (SendableRecordBatchStream, SendableRecordBatchStream) {
+        let probe = rows_of(pair.probe.segments, Arc::clone(self.join.shape.probe()));
+        (self.build_rows(pair.build.segments), probe)
+    }
+
+    async fn send_all(&self, plan: Arc<dyn ExecutionPlan>, loan: &Arc<Loan>) -> Result<()> {
         let mut rows = plan.execute(0, loan.task(&self.join.context))?;
         while let Some(batch) = rows.next().await {
             let batch = batch?;
-            self.send(shape.batch(batch.columns().to_vec(), batch.num_rows())?).await;
+            self.send(self.join.shape.batch(batch.columns().to_vec(), batch.num_rows())?).await;
         }
         Ok(())
     }
@@ -152,10 +170,12 @@ impl PairJoin<'_> {
         let build = shape.build_side(pair.level);
         let probe = shape.probe_side(pair.level);
         let new = |side| Partitioner::new(side, self.join.loan().take(), &self.join.context, &self.join.metrics);
-        let build = new(&build)?.split(self.build_rows(pair.build.segments)).await?;
-        let probe = new(&probe)?.split(rows_of(pair.probe.segments, Arc::clone(shape.probe()))).await?;
+        let level = pair.level + 1;
+        let (build_rows, probe_rows) = self.sides(pair);
+        let build = new(&build)?.split(build_rows).await?;
+        let probe = new(&probe)?.split(probe_rows).await?;
         let pairs = build.partitions.into_iter().zip(probe.partitions);
-        Ok(pairs.map(move |(build, probe)| Pair { build, probe, level: pair.level + 1 }))
+        Ok(pairs.map(move |(build, probe)| Pair { build, probe, level }))
     }
 
     /// The build rows of `segments`, without those that a `NOT IN` leaves out.

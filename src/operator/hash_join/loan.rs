@@ -20,6 +20,8 @@ const FLOOR: usize = if cfg!(test) { 2 << 10 } else { 2 << 20 };
 #[derive(Debug)]
 pub(super) struct Loan {
     reservation: MemoryReservation,
+    pool: Arc<dyn MemoryPool>,
+    modest: usize,
     peak: Gauge,
     state: Mutex<State>,
 }
@@ -35,21 +37,29 @@ struct State {
 impl Loan {
     /// A loan of nothing yet, for an operator of that name.
     pub(super) fn new(name: &str, context: &TaskContext, peak: Gauge) -> Arc<Self> {
-        let reservation = MemoryConsumer::new(name).with_can_spill(true).register(context.memory_pool());
-        Arc::new(Self { reservation, peak, state: Mutex::default() })
+        let pool = Arc::clone(context.memory_pool());
+        let reservation = MemoryConsumer::new(name).with_can_spill(true).register(&pool);
+        let modest = capacity(&pool) / (8 * context.session_config().target_partitions().max(1));
+        Arc::new(Self { reservation, pool, modest, peak, state: Mutex::default() })
     }
 
     /// Reserves `total` bytes, with what is reserved already; an error when the budget refuses.
     pub(super) fn reserve(&self, total: usize) -> Result<()> {
         let more = total.saturating_sub(self.reservation.size());
-        if let Err(refusal) = self.reservation.try_grow(more) {
-            if total > FLOOR {
-                return Err(refusal);
+        match self.reservation.try_grow(more) {
+            Err(refusal) if !self.may_insist(total, more) => Err(refusal),
+            refused => {
+                self.reservation.grow(if refused.is_err() { more } else { 0 });
+                self.peak.set_max(self.reservation.size());
+                Ok(())
             }
-            self.reservation.grow(more);
         }
-        self.peak.set_max(self.reservation.size());
-        Ok(())
+    }
+
+    /// Whether less than `total` would help nobody. A budget also refuses for what others hold, counted or not; were
+    /// each partition split again for that, all rows would be written over and over, for a few megabytes.
+    fn may_insist(&self, total: usize, more: usize) -> bool {
+        total <= FLOOR || (total <= self.modest && self.pool.reserved() + more <= capacity(&self.pool))
     }
 
     /// Counts `total` bytes whatever the budget says: what there is no way without.
@@ -99,6 +109,14 @@ impl Loan {
         if state.settled {
             self.reservation.shrink(self.reservation.size().saturating_sub(state.lent));
         }
+    }
+}
+
+/// The bytes of a pool that has an end; 0 for any other, which refuses nothing.
+pub(super) fn capacity(pool: &Arc<dyn MemoryPool>) -> usize {
+    match pool.memory_limit() {
+        MemoryLimit::Finite(capacity) => capacity,
+        _ => 0,
     }
 }
 

@@ -88,13 +88,18 @@ impl Shape {
     }
 
     /// The same join of other inputs, giving [`Shape::output`].
-    pub(super) fn whole(
+    pub(super) fn whole(&self, build: Arc<dyn ExecutionPlan>, probe: Arc<dyn ExecutionPlan>) -> Result<HashJoinExec> {
+        let projection = self.columns(probe.schema().fields().len());
+        self.node(self.join_type(), build, probe, projection)
+    }
+
+    /// The same with the hash table made of the probe rows.
+    pub(super) fn swapped(
         &self,
         build: Arc<dyn ExecutionPlan>,
         probe: Arc<dyn ExecutionPlan>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let projection = self.columns(probe.schema().fields().len());
-        self.node(self.join_type(), build, probe, projection)
+        self.whole(build, probe)?.swap_inputs(PartitionMode::CollectLeft)
     }
 
     /// The join of one block of build rows with a probe side whose rows are numbered in a last column.
@@ -115,7 +120,7 @@ impl Shape {
             }
             _ => (JoinType::RightSemi, vec![number]),
         };
-        self.node(join_type, build, probe, projection)
+        Ok(Arc::new(self.node(join_type, build, probe, projection)?))
     }
 
     fn node(
@@ -124,10 +129,10 @@ impl Shape {
         build: Arc<dyn ExecutionPlan>,
         probe: Arc<dyn ExecutionPlan>,
         projection: Vec<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
+    ) -> Result<HashJoinExec> {
         let builder = self.join.builder().reset_state().with_fetch(None).with_null_aware(false);
         let builder = builder.with_type(join_type).with_partition_mode(PartitionMode::CollectLeft);
-        builder.with_projection(Some(projection)).with_new_children(vec![build, probe])?.build_exec()
+        builder.with_projection(Some(projection)).with_new_children(vec![build, probe])?.build()
     }
 
     /// The columns of [`Shape::output`] among those of the join of the build side with a probe side of `width` columns.
