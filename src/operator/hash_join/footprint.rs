@@ -1,5 +1,7 @@
 //! How much memory the engine's hash join takes for a build side.
 
+use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::utils::memory::{RecordBatchMemoryCounter, estimate_memory_size};
 
@@ -8,18 +10,20 @@ use datafusion::common::utils::memory::{RecordBatchMemoryCounter, estimate_memor
 pub(super) struct Footprint {
     counter: RecordBatchMemoryCounter,
     stored: usize,
+    copied: usize,
     rows: usize,
 }
 
 impl Footprint {
     /// A build side of `rows` rows that takes `bytes` bytes once it is read.
     pub(super) fn of(rows: usize, bytes: usize) -> Self {
-        Self { counter: RecordBatchMemoryCounter::new(), stored: bytes, rows }
+        Self { counter: RecordBatchMemoryCounter::new(), stored: bytes, copied: bytes, rows }
     }
 
     /// Counts one more batch; buffers that batches share are counted once.
     pub(super) fn add(&mut self, batch: &RecordBatch) {
         self.counter.count_batch(batch);
+        self.copied += batch.columns().iter().map(copied_bytes).sum::<usize>();
         self.rows += batch.num_rows();
     }
 
@@ -30,7 +34,15 @@ impl Footprint {
 
     /// The most bytes held while the hash table is built: the rows, their copy as one batch, and the table.
     pub(super) fn while_building(&self) -> usize {
-        2 * self.rows_bytes() + table_bytes(self.rows)
+        self.rows_bytes() + self.copied + table_bytes(self.rows)
+    }
+}
+
+/// What a copy of the rows of `array` takes: of views, the views alone.
+fn copied_bytes(array: &ArrayRef) -> usize {
+    match array.data_type() {
+        DataType::Utf8View | DataType::BinaryView => 16 * array.len() + array.len().div_ceil(8),
+        _ => array.to_data().get_slice_memory_size().unwrap_or_else(|_| array.get_array_memory_size()),
     }
 }
 

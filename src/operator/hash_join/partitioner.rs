@@ -137,6 +137,7 @@ pub(super) struct Partitioner<'a> {
     metrics: &'a JoinMetrics,
     counter: RecordBatchMemoryCounter,
     gathered: Vec<RecordBatch>,
+    gathered_rows: usize,
     places: Vec<Vec<(usize, usize)>>,
     unmatched: u64,
     done: Partitioned,
@@ -160,6 +161,7 @@ impl<'a> Partitioner<'a> {
             metrics,
             counter: RecordBatchMemoryCounter::new(),
             gathered: Vec::new(),
+            gathered_rows: 0,
             places: vec![Vec::new(); FAN_OUT],
             unmatched: 0,
             done: Partitioned { partitions: vec![Partition::default(); FAN_OUT], ..Partitioned::default() },
@@ -188,15 +190,21 @@ impl<'a> Partitioner<'a> {
     }
 
     fn push(&mut self, batch: RecordBatch) -> Result<()> {
-        let bytes = self.counter.count_batch(&batch);
+        let before = self.gathered_bytes();
         self.gather(batch)?;
-        let granted = self.reservation.try_grow(bytes).is_ok();
+        let more = self.gathered_bytes() - before;
+        let granted = self.reservation.try_grow(more).is_ok();
         if !granted {
-            self.reservation.grow(bytes);
+            self.reservation.grow(more);
         }
         self.metrics.peak.set_max(self.reservation.size());
         let most = if granted { GATHERED } else { GATHERED_ANYWAY };
-        if self.counter.memory_usage() > most { self.flush() } else { Ok(()) }
+        if self.gathered_bytes() > most { self.flush() } else { Ok(()) }
+    }
+
+    /// The bytes of what was gathered, and of the places of its rows in vectors that double as they grow.
+    fn gathered_bytes(&self) -> usize {
+        self.counter.memory_usage() + 2 * size_of::<(usize, usize)>() * self.gathered_rows
     }
 
     /// Notes where each row of `batch` belongs.
@@ -220,6 +228,8 @@ impl<'a> Partitioner<'a> {
             self.places[index].push((batch_number, row));
             self.done.partitions[index].hash.add(hash);
         }
+        self.counter.count_batch(&batch);
+        self.gathered_rows += batch.num_rows();
         self.gathered.push(batch);
         Ok(())
     }
@@ -231,15 +241,17 @@ impl<'a> Partitioner<'a> {
 
     /// Writes what was gathered.
     fn flush(&mut self) -> Result<()> {
+        let rows_at_once = self.rows_at_once();
         for index in 0..FAN_OUT {
             let places = mem::take(&mut self.places[index]);
-            for piece in places.chunks(self.rows_at_once()) {
+            for piece in places.chunks(rows_at_once) {
                 let batch = select(&self.side.schema, &self.gathered, piece)?;
                 let segment = self.files[index * FILES / FAN_OUT].append(&batch)?;
                 self.done.partitions[index].segments.push(segment);
             }
         }
         self.gathered.clear();
+        self.gathered_rows = 0;
         self.counter = RecordBatchMemoryCounter::new();
         self.reservation.free();
         Ok(())
@@ -247,9 +259,8 @@ impl<'a> Partitioner<'a> {
 
     /// How many rows make a batch on disk.
     fn rows_at_once(&self) -> usize {
-        let rows: usize = self.gathered.iter().map(RecordBatch::num_rows).sum();
-        let bytes = self.gathered.iter().map(RecordBatch::get_array_memory_size).sum::<usize>();
-        (BATCH_BYTES / (bytes / rows.max(1)).max(1)).clamp(1, self.batch_size)
+        let row = self.counter.memory_usage() / self.gathered_rows.max(1);
+        (BATCH_BYTES / row.max(1)).clamp(1, self.batch_size)
     }
 
     fn finish(mut self) -> Result<Partitioned> {

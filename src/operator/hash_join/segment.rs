@@ -107,3 +107,50 @@ fn checksum(bytes: &[u8]) -> u64 {
     hasher.write(bytes);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::OpenOptions;
+
+    use datafusion::arrow::array::{ArrayRef, Int64Array};
+    use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+
+    use super::*;
+    use crate::Error;
+
+    fn batch(first: i64) -> RecordBatch {
+        let array: ArrayRef = Arc::new(Int64Array::from_iter_values(first..first + 100));
+        RecordBatch::try_from_iter([("n", array)]).unwrap()
+    }
+
+    fn file(context: &TaskContext) -> SegmentFile {
+        SegmentFile::create(context, SpillMetrics::new(&ExecutionPlanMetricsSet::new(), 0)).unwrap()
+    }
+
+    #[test]
+    fn segments_come_back_and_the_file_goes_with_the_last() {
+        let context = TaskContext::default();
+        let mut file = file(&context);
+        let segments: Vec<_> = (0..3).map(|i| file.append(&batch(i * 100)).unwrap()).collect();
+        drop(file);
+        assert_eq!(segments[2].read().unwrap(), batch(200));
+        assert_eq!(segments[0].read().unwrap(), batch(0));
+        let path = segments[0].file.path().unwrap().to_path_buf();
+        assert!(path.exists());
+        drop(segments);
+        assert!(!path.exists());
+        assert_eq!(context.runtime_env().disk_manager.used_disk_space(), 0);
+    }
+
+    #[test]
+    fn damage_is_an_error_and_never_wrong_rows() {
+        let segment = file(&TaskContext::default()).append(&batch(0)).unwrap();
+        let mut damaged = OpenOptions::new().write(true).open(segment.file.path().unwrap()).unwrap();
+        damaged.seek(SeekFrom::Start(segment.length as u64 / 2)).unwrap();
+        damaged.write_all(b"!").unwrap();
+        let error = Error::from(segment.read().unwrap_err());
+        assert!(error.is_spill() && error.to_string().contains("damaged"), "{error}");
+        damaged.set_len(10).unwrap();
+        assert!(Error::from(segment.read().unwrap_err()).is_io());
+    }
+}
