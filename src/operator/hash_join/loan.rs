@@ -1,5 +1,6 @@
 //! Memory that the spilling join reserves and the engine's join inside it uses.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -84,16 +85,11 @@ impl Loan {
     pub(super) fn task(self: &Arc<Self>, context: &TaskContext) -> Arc<TaskContext> {
         let runtime =
             RuntimeEnv { memory_pool: Arc::new(LentPool(Arc::clone(self))), ..context.runtime_env().as_ref().clone() };
-        Arc::new(TaskContext::new(
-            context.task_id(),
-            context.session_id(),
-            context.session_config().clone(),
-            context.scalar_functions().clone(),
-            context.higher_order_functions().clone(),
-            context.aggregate_functions().clone(),
-            context.window_functions().clone(),
-            Arc::new(runtime),
-        ))
+        // A join looks up no function: those of the task are hundreds of entries to copy for each pair.
+        let (task, session) = (context.task_id(), context.session_id());
+        let config = context.session_config().clone();
+        let none = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
+        Arc::new(TaskContext::new(task, session, config, none.0, none.1, none.2, none.3, Arc::new(runtime)))
     }
 
     fn lend(&self, more: usize) {

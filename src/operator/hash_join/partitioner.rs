@@ -15,6 +15,7 @@ use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::PhysicalExpr;
 use futures::StreamExt;
+use tokio::task::yield_now;
 
 use super::compact::compact;
 use super::footprint::Footprint;
@@ -171,9 +172,10 @@ impl<'a> Partitioner<'a> {
     /// Splits all of `input`.
     pub(super) async fn split(mut self, mut input: SendableRecordBatchStream) -> Result<Partitioned> {
         while let Some(batch) = input.next().await {
-            self.push(batch?)?;
+            self.push(batch?).await?;
         }
-        self.finish()
+        self.flush().await?;
+        Ok(self.done)
     }
 
     /// Splits batches that are in memory already, and reserved, and then all of `input`.
@@ -185,21 +187,23 @@ impl<'a> Partitioner<'a> {
         for batch in held {
             self.gather(batch)?;
         }
-        self.flush()?;
+        self.flush().await?;
         self.split(input).await
     }
 
-    fn push(&mut self, batch: RecordBatch) -> Result<()> {
+    async fn push(&mut self, batch: RecordBatch) -> Result<()> {
         let before = self.gathered_bytes();
         self.gather(batch)?;
         let more = self.gathered_bytes() - before;
-        let granted = self.reservation.try_grow(more).is_ok();
-        if !granted {
+        if self.reservation.try_grow(more).is_err() {
+            // A large batch goes to disk at once: counted, it would have others refused for what is about to go.
+            if self.gathered_bytes() > GATHERED_ANYWAY {
+                return self.flush().await;
+            }
             self.reservation.grow(more);
         }
         self.metrics.peak.set_max(self.reservation.size());
-        let most = if granted { GATHERED } else { GATHERED_ANYWAY };
-        if self.gathered_bytes() > most { self.flush() } else { Ok(()) }
+        if self.gathered_bytes() > GATHERED { self.flush().await } else { Ok(()) }
     }
 
     /// The bytes of what was gathered, and of the places of its rows in vectors that double as they grow.
@@ -239,8 +243,8 @@ impl<'a> Partitioner<'a> {
         self.unmatched
     }
 
-    /// Writes what was gathered.
-    fn flush(&mut self) -> Result<()> {
+    /// Writes what was gathered; the query can be ended between any two batches.
+    async fn flush(&mut self) -> Result<()> {
         let rows_at_once = self.rows_at_once();
         for index in 0..FAN_OUT {
             let places = mem::take(&mut self.places[index]);
@@ -248,6 +252,7 @@ impl<'a> Partitioner<'a> {
                 let batch = select(&self.side.schema, &self.gathered, piece)?;
                 let segment = self.files[index * FILES / FAN_OUT].append(&batch)?;
                 self.done.partitions[index].segments.push(segment);
+                yield_now().await;
             }
         }
         self.gathered.clear();
@@ -261,11 +266,6 @@ impl<'a> Partitioner<'a> {
     fn rows_at_once(&self) -> usize {
         let row = self.counter.memory_usage() / self.gathered_rows.max(1);
         (BATCH_BYTES / row.max(1)).clamp(1, self.batch_size)
-    }
-
-    fn finish(mut self) -> Result<Partitioned> {
-        self.flush()?;
-        Ok(self.done)
     }
 }
 
