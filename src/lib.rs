@@ -28,6 +28,7 @@ mod context;
 mod error;
 mod frame;
 pub mod memory;
+mod nearest;
 mod operator;
 mod plan;
 mod report;

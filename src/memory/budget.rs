@@ -22,8 +22,8 @@ use crate::error::Error;
 /// 2. once more than half of the capacity is reserved, a consumer that can spill stays within its fair share of what
 ///    the others, that cannot, leave over. Before that one large sort may take what it likes;
 /// 3. the resident size of the process, sampled, has room for it below the last sixteenth of the limit (consumers that can spill only: refusing the others
-///    would kill queries that may well end inside the limit). A consumer's first bytes, its working set of a 32nd of
-///    the capacity, are granted whatever the resident size: who holds nothing has nothing to spill.
+///    would kill queries that may well end inside the limit). A consumer's working set, a 32nd of the capacity and
+///    at least 8 MB, is granted whatever the resident size: who holds next to nothing has nothing to spill.
 ///
 /// ```text
 ///   0                    half                                     capacity
@@ -197,6 +197,11 @@ impl State {
         (self.capacity - self.protected()).saturating_sub(fixed) / spilling.max(1)
     }
 
+    /// What an operator that spills needs to make any progress at all: refusing that much would not spill but kill.
+    fn working_set(&self) -> usize {
+        (self.capacity / 32).max(8_000_000)
+    }
+
     /// Whether `consumer` may have `more` while the process holds `resident` bytes: how many bytes must leave for disk
     /// first, or none if that would not help either.
     fn judge(&self, consumer: &MemoryConsumer, more: usize, resident: u64, evicted: bool) -> Option<usize> {
@@ -214,7 +219,7 @@ impl State {
             return (over == 0 && resident <= self.limit - self.limit / 8).then_some(0);
         }
         let crowded = resident.saturating_sub(self.limit - self.limit / 16) as usize;
-        let crowded = match spills && own.saturating_add(more) > self.capacity / 32 {
+        let crowded = match spills && own.saturating_add(more) > self.working_set() {
             // What was freed has not left the process yet: who can spill does.
             true if evicted && crowded > 0 => return None,
             true => crowded,

@@ -1,15 +1,18 @@
 //! Physical operators of ours, one a file: what the engine's own do not keep to.
 //!
 //! Writes of files: `CommitExec` makes them all or nothing out of a [`Staging`], `WriteInputExec` feeds them,
-//! `PartitionedParquet` writes one partition at a time.
+//! `PartitionedParquet` writes one partition at a time. `SpillingHashJoinExec` is a hash join whose build side may be
+//! larger than memory.
 
 mod commit;
+mod hash_join;
 mod partitioned_parquet;
 mod staging;
 mod staging_store;
 mod write_input;
 
 pub(crate) use commit::CommitExec;
+pub(crate) use hash_join::SpillingHashJoinExec;
 pub(crate) use partitioned_parquet::PartitionedParquet;
 pub(crate) use staging::Staging;
 pub(crate) use write_input::WriteInputExec;

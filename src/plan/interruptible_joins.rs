@@ -10,6 +10,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
 
+use crate::operator::SpillingHashJoinExec;
+
 /// Puts a point at which the query can be ended above every join.
 ///
 /// A task ends where it yields, and the engine makes scans yield. A join makes many batches of one batch of its inputs
@@ -48,5 +50,6 @@ fn is_join(node: &dyn ExecutionPlan) -> bool {
     node.is::<CrossJoinExec>()
         || node.is::<NestedLoopJoinExec>()
         || node.is::<HashJoinExec>()
+        || node.is::<SpillingHashJoinExec>()
         || node.is::<SortMergeJoinExec>()
 }

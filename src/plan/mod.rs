@@ -10,6 +10,7 @@ mod multiset_operations;
 mod set_comparisons;
 mod single_rows;
 mod sorted_partitions;
+mod spilling_hash_join;
 mod subquery;
 mod subquery_values;
 mod sum_accumulator;
@@ -29,6 +30,7 @@ use multiset_operations::MultisetOperations;
 use set_comparisons::SetComparisons;
 use single_rows::SingleRows;
 use sorted_partitions::SortedPartitions;
+use spilling_hash_join::SpillingHashJoin;
 use subquery_values::SubqueryValues;
 
 /// The analyzer rules in their order: ours that say a query in words that the engine has a plan for, the engine's,
@@ -47,6 +49,7 @@ pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
     let mut rules = PhysicalOptimizer::new().rules;
     rules.insert(0, Arc::new(SortedPartitions));
     rules.push(Arc::new(AtomicWrites));
+    rules.push(Arc::new(SpillingHashJoin));
     rules.push(Arc::new(InterruptibleJoins));
     rules
 }

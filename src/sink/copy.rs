@@ -121,12 +121,12 @@ fn no_format(target: &str) -> Error {
 }
 
 fn unknown_format(name: &str) -> Error {
-    let near = |(known, _): &(&str, &str)| strsim::damerau_levenshtein(name, known);
-    let hint = match FORMATS.iter().min_by_key(|format| near(format)).filter(|format| near(format) <= 2) {
-        Some((known, _)) => format!("did you mean '{known}'?"),
-        None => "formats are csv, tsv, json, ndjson, parquet and arrow".into(),
-    };
-    Error::user(format!("there is no format '{name}' to write")).with_hint(hint)
+    let names = FORMATS.iter().map(|(known, _)| *known);
+    Error::user(format!("there is no format '{name}' to write")).did_you_mean(
+        name,
+        names,
+        "formats are csv, tsv, json, ndjson, parquet and arrow",
+    )
 }
 
 /// A target as the engine's URL. It has no patterns: `[`, `*` and `?` are characters of a name here, where the engine

@@ -86,12 +86,9 @@ impl FromStr for Format {
         if let Some(format) = Self::ALL.into_iter().find(|format| format.name() == name) {
             return Ok(format);
         }
-        let near = |format: &Self| strsim::damerau_levenshtein(&name, format.name());
-        let hint = match Self::ALL.into_iter().min_by_key(near).filter(|format| near(format) <= 2) {
-            Some(format) => format!("did you mean '{format}'?"),
-            None => format!("formats are {}", Self::ALL.map(Self::name).join(", ")),
-        };
-        Err(Error::user(format!("there is no format '{text}'")).with_hint(hint))
+        let names = Self::ALL.map(Self::name);
+        let error = Error::user(format!("there is no format '{text}'"));
+        Err(error.did_you_mean(&name, names, format!("formats are {}", names.join(", "))))
     }
 }
 

@@ -137,11 +137,7 @@ impl Options {
 pub(crate) fn unknown(name: &str) -> Error {
     let name = name.strip_prefix("format.").unwrap_or(name);
     let error = Error::user(format!("there is no option '{name}'"));
-    let likely = NAMES.iter().map(|known| (strsim::jaro_winkler(known, name), known));
-    match likely.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(similarity, _)| *similarity > 0.75) {
-        Some((_, known)) => error.with_hint(format!("did you mean '{known}'?")),
-        None => error.with_hint(format!("the options are {}", NAMES.join(", "))),
-    }
+    error.did_you_mean(name, NAMES, format!("the options are {}", NAMES.join(", ")))
 }
 
 /// The names that are shown to people; their synonyms are understood as well.

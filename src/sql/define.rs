@@ -10,7 +10,6 @@ use datafusion::sql::sqlparser::ast::{self, Ident, ObjectName};
 
 use super::change::compile_changes;
 use super::create_table::create_table;
-use super::diagnose::nearest;
 use super::rewrite::rewrite;
 use super::setting::{Settings, canonical, check_value};
 use super::statement::Statement;
@@ -147,10 +146,8 @@ pub(crate) fn use_schema(name: &ObjectName, context: &Context) -> Result<()> {
     let schemas = catalogs.catalog(&catalog).map(|catalog| catalog.schema_names()).unwrap_or_default();
     if !schemas.contains(&schema) {
         let error = Error::user(format!("schema '{name}' not found"));
-        return Err(match nearest(&schema, &schemas) {
-            Some(meant) => error.with_hint(format!("did you mean '{meant}'?")),
-            None => error.with_hint(format!("CREATE SCHEMA {name} makes it")),
-        });
+        let names = schemas.iter().map(String::as_str);
+        return Err(error.did_you_mean(&schema, names, format!("CREATE SCHEMA {name} makes it")));
     }
     let state = context.session().state_ref();
     let mut state = state.write();

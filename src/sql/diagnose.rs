@@ -5,6 +5,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::split::{Piece, tokens};
 use crate::error::{Error, Span};
+use crate::nearest::nearest;
 
 /// Turns an error of parsing or planning `piece` into one with a place and, for an unknown name, a hint.
 ///
@@ -48,7 +49,7 @@ fn unknown_name(root: &DataFusionError, tables: &[String]) -> Option<Unknown> {
         DataFusionError::SchemaError(error, _) => match &**error {
             SchemaError::FieldNotFound { field, valid_fields } => {
                 let names: Vec<_> = valid_fields.iter().map(|column| column.name.clone()).collect();
-                let hint = nearest(&field.name, &names)
+                let hint = nearest(&field.name, names.iter().map(String::as_str))
                     .map(|name| format!("did you mean '{name}'?"))
                     .or_else(|| (!names.is_empty()).then(|| format!("the columns are {}", listed(&names))));
                 Some(Unknown { name: field.name.clone(), message: format!("column '{field}' not found"), hint })
@@ -63,7 +64,7 @@ fn unknown_name(root: &DataFusionError, tables: &[String]) -> Option<Unknown> {
 fn unknown_in_words(message: &str, tables: &[String]) -> Option<Unknown> {
     if let Some(name) = between(message, "table '", "' not found") {
         let bare = name.rsplit('.').next().unwrap_or(name).to_string();
-        let hint = nearest(&bare, tables).map(|table| format!("did you mean '{table}'?"));
+        let hint = nearest(&bare, tables.iter().map(String::as_str)).map(|table| format!("did you mean '{table}'?"));
         let shown = name.strip_prefix("datafusion.public.").unwrap_or(name);
         let message = format!("table '{shown}' not found");
         return Some(Unknown { name: bare, message, hint });
@@ -76,17 +77,6 @@ fn unknown_in_words(message: &str, tables: &[String]) -> Option<Unknown> {
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     let rest = &text[text.find(before)? + before.len()..];
     Some(&rest[..rest.find(after)?])
-}
-
-/// The name among `names` that is most like `name`, when it is near enough to have been meant.
-pub(crate) fn nearest<'a>(name: &str, names: &'a [String]) -> Option<&'a str> {
-    let name = name.to_lowercase();
-    names
-        .iter()
-        .map(|other| (strsim::jaro_winkler(&name, &other.to_lowercase()), other.as_str()))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, other)| other)
 }
 
 /// At most a dozen names as people list them.
@@ -143,13 +133,6 @@ impl Piece<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_nearest_name_is_near() {
-        let names = ["flights".to_string(), "airports".to_string()];
-        assert_eq!(nearest("flihgts", &names), Some("flights"));
-        assert_eq!(nearest("orders", &names), None);
-    }
 
     #[test]
     fn the_parsers_place_is_taken_off() {

@@ -8,9 +8,9 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::tokenizer::Span as TokenSpan;
 
-use super::diagnose::nearest;
 use super::statement::Statement;
 use crate::error::{Error, Result, Span};
+use crate::nearest::nearest;
 
 /// Values by name, for `$name` in statements.
 ///
@@ -84,8 +84,7 @@ impl VisitorMut for Binder<'_> {
 }
 
 fn undefined(name: &str, span: TokenSpan, values: &BTreeMap<String, Expr>) -> Error {
-    let names: Vec<_> = values.keys().cloned().collect();
-    let hint = match nearest(name, &names) {
+    let hint = match nearest(name, values.keys().map(String::as_str)) {
         Some(meant) => format!("did you mean '${meant}'?"),
         None => format!("give it with --param {name}=VALUE"),
     };

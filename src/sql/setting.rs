@@ -7,7 +7,6 @@ use std::sync::Arc;
 use datafusion::common::Result as EngineResult;
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
 
-use super::diagnose::nearest;
 use crate::error::{Error, Result};
 use crate::memory::{Memory, MemoryLimit, bytes, parse_bytes};
 
@@ -78,12 +77,8 @@ fn runtime_name(name: String) -> String {
 
 fn unknown(name: &str, mut keys: Vec<String>) -> Error {
     keys.extend(SYNONYMS.iter().map(|(synonym, _)| (*synonym).to_string()));
-    let tails: Vec<_> = keys.iter().filter_map(|key| key.rsplit('.').next().map(str::to_string)).collect();
-    let error = Error::user(format!("there is no option '{name}'"));
-    match nearest(name, &keys).or_else(|| nearest(name, &tails)) {
-        Some(meant) => error.with_hint(format!("did you mean '{meant}'?")),
-        None => error.with_hint("SHOW ALL lists the options"),
-    }
+    let names = keys.iter().flat_map(|key| [key.as_str(), key.rsplit('.').next().unwrap_or_default()]);
+    Error::user(format!("there is no option '{name}'")).did_you_mean(name, names, "SHOW ALL lists the options")
 }
 
 impl Settings {

@@ -51,12 +51,9 @@ impl Name {
         if let Some((_, table)) = Self::ALL.into_iter().find(|(known, _)| *known == lower) {
             return Ok(table);
         }
+        let names = Self::ALL.map(|(known, _)| known);
         let error = Error::user(format!("TPC-H has no table '{name}'"));
-        let likely = Self::ALL.map(|(known, _)| (strsim::jaro_winkler(known, &lower), known));
-        match likely.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(similarity, _)| *similarity > 0.75) {
-            Some((_, known)) => Err(error.with_hint(format!("did you mean '{known}'?"))),
-            None => Err(error.with_hint(format!("its tables are {}", Self::ALL.map(|(known, _)| known).join(", ")))),
-        }
+        Err(error.did_you_mean(&lower, names, format!("its tables are {}", names.join(", "))))
     }
 }
 

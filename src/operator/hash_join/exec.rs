@@ -1,0 +1,192 @@
+//! The operator: the engine's hash join, with a way out when the budget refuses.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, Statistics};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::{
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties,
+    InputDistributionRequirements, PhysicalExpr, PlanProperties, ReplaceChildrenOptions,
+};
+use parking_lot::Mutex;
+
+use super::attempt::{JoinStream, ProbeSide};
+use super::build_side::BuildSide;
+use super::grace::GraceJoin;
+use super::metrics::JoinMetrics;
+use super::shape::Shape;
+use super::slot::{SlotExec, Slots};
+
+/// A hash join that goes through disk when the budget refuses its build side.
+///
+/// Up to that moment it is the engine's `HashJoinExec`, which runs inside it over the same children, so that it prunes
+/// its probe side by the same dynamic filter:
+///
+/// ```text
+/// SpillingHashJoinExec
+///   (inside: HashJoinExec
+///      SlotExec ◄─ the build rows, once all are there and reserved
+///      SlotExec ◄─ the probe rows)
+///   build
+///   probe
+/// ```
+#[derive(Debug)]
+pub(crate) struct SpillingHashJoinExec {
+    join: Arc<HashJoinExec>,
+    attempt: Arc<dyn ExecutionPlan>,
+    build: Slots,
+    probe: Slots,
+    /// The build side that all output partitions share, until the last of them has started.
+    shared: Mutex<Option<(Arc<BuildSide>, usize)>>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl SpillingHashJoinExec {
+    /// The same join as `join`, whose mode has been decided.
+    pub(crate) fn new(join: Arc<HashJoinExec>) -> Result<Self> {
+        let build = Slots::new(join.left().output_partitioning().partition_count());
+        let probe = Slots::new(join.right().output_partitioning().partition_count());
+        let children: Vec<Arc<dyn ExecutionPlan>> = vec![
+            Arc::new(SlotExec::new(Arc::clone(join.left()), build.clone())),
+            Arc::new(SlotExec::new(Arc::clone(join.right()), probe.clone())),
+        ];
+        // The builder hands the dynamic filter on, which a scan below the probe side already looks at.
+        let attempt = join.builder().with_new_children(children)?.build_exec()?;
+        let metrics = ExecutionPlanMetricsSet::new();
+        Ok(Self { join, attempt, build, probe, shared: Mutex::default(), metrics })
+    }
+
+    /// The build side for one output partition; the first to ask for a shared one starts it.
+    fn build_side(
+        &self,
+        shared: &mut Option<(Arc<BuildSide>, usize)>,
+        partition: usize,
+        context: &Arc<TaskContext>,
+        metrics: &JoinMetrics,
+    ) -> Result<Arc<BuildSide>> {
+        let is_shared = self.join.mode == PartitionMode::CollectLeft;
+        if let Some((build, waiting)) = shared.take() {
+            *shared = (waiting > 1).then(|| (Arc::clone(&build), waiting - 1));
+            return Ok(build);
+        }
+        let users = if is_shared { self.join.right().output_partitioning().partition_count() } else { 1 };
+        let shape = Shape::new(Arc::clone(&self.join));
+        let build = BuildSide::new(&self.name_of(partition), shape, Arc::clone(context), metrics.clone(), users);
+        let input = if is_shared { 0 } else { partition };
+        self.build.put(input, build.collect(self.join.left().execute(input, Arc::clone(context))?));
+        *shared = (users > 1).then(|| (Arc::clone(&build), users - 1));
+        Ok(build)
+    }
+
+    fn name_of(&self, partition: usize) -> String {
+        format!("{}[{partition}]", self.name())
+    }
+}
+
+impl DisplayAs for SpillingHashJoinExec {
+    fn fmt_as(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !matches!(t, DisplayFormatType::TreeRender) {
+            f.write_str("Spilling")?;
+        }
+        self.join.fmt_as(t, f)
+    }
+}
+
+impl ExecutionPlan for SpillingHashJoinExec {
+    fn name(&self) -> &str {
+        "SpillingHashJoinExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.join.properties()
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        self.join.children()
+    }
+
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        self.join.input_distribution_requirements()
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        self.join.maintains_input_order()
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let join = self.join.builder().recompute_properties().with_new_children(children)?.build()?;
+        Ok(Arc::new(Self::new(Arc::new(join))?))
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(Self::new(Arc::new(self.join.builder().reset_state().build()?))?))
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        self.join.apply_expressions(f)
+    }
+
+    fn dynamic_expressions_produced(&self) -> Vec<Arc<dyn PhysicalExpr>> {
+        self.join.dynamic_expressions_produced()
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        // One partition at a time: what is put into the slots is what the join inside takes.
+        let mut shared = self.shared.lock();
+        let metrics = JoinMetrics::new(&self.metrics, partition);
+        let build = self.build_side(&mut shared, partition, &context, &metrics)?;
+        let probe = ProbeSide::new(self.join.right().execute(partition, Arc::clone(&context))?);
+        self.probe.put(partition, probe.lend(self.join.right().schema(), build.loan()));
+        let rows = self.attempt.execute(partition, build.loan().task(&context))?;
+        let grace = GraceJoin {
+            name: self.name_of(partition),
+            shape: Shape::new(Arc::clone(&self.join)),
+            schema: self.schema(),
+            fetch: self.join.fetch(),
+            context,
+            metrics,
+            operator_metrics: self.metrics.clone(),
+            partition,
+        };
+        Ok(Box::pin(JoinStream::new(rows, probe, build, grace)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        let mut metrics = self.attempt.metrics().unwrap_or_default();
+        self.metrics.clone_inner().iter().for_each(|metric| metrics.push(Arc::clone(metric)));
+        Some(metrics)
+    }
+
+    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
+        self.join.child_stats_requests(partition)
+    }
+
+    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        self.join.statistics_from_inputs(inputs, args)
+    }
+
+    fn fetch(&self) -> Option<usize> {
+        self.join.fetch()
+    }
+
+    fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {
+        let join = self.join.builder().with_fetch(limit).build().ok()?;
+        Some(Arc::new(Self::new(Arc::new(join)).ok()?))
+    }
+}

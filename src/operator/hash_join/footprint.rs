@@ -1,0 +1,75 @@
+//! How much memory the engine's hash join takes for a build side.
+
+use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::utils::memory::{RecordBatchMemoryCounter, estimate_memory_size};
+
+/// The size of a build side, in rows and bytes, and what joining with it takes.
+#[derive(Debug, Default)]
+pub(super) struct Footprint {
+    counter: RecordBatchMemoryCounter,
+    stored: usize,
+    copied: usize,
+    rows: usize,
+}
+
+impl Footprint {
+    /// A build side of `rows` rows that takes `bytes` bytes once it is read.
+    pub(super) fn of(rows: usize, bytes: usize) -> Self {
+        Self { counter: RecordBatchMemoryCounter::new(), stored: bytes, copied: bytes, rows }
+    }
+
+    /// Counts one more batch; buffers that batches share are counted once.
+    pub(super) fn add(&mut self, batch: &RecordBatch) {
+        self.counter.count_batch(batch);
+        self.copied += batch.columns().iter().map(copied_bytes).sum::<usize>();
+        self.rows += batch.num_rows();
+    }
+
+    /// The bytes of the rows alone.
+    pub(super) fn rows_bytes(&self) -> usize {
+        self.stored + self.counter.memory_usage()
+    }
+
+    /// The most bytes held while the hash table is built: the rows, their copy as one batch, and the table.
+    pub(super) fn while_building(&self) -> usize {
+        self.rows_bytes() + self.copied + table_bytes(self.rows)
+    }
+}
+
+/// What a copy of the rows of `array` takes: of views, the views alone.
+fn copied_bytes(array: &ArrayRef) -> usize {
+    match array.data_type() {
+        DataType::Utf8View | DataType::BinaryView => 16 * array.len() + array.len().div_ceil(8),
+        _ => array.to_data().get_slice_memory_size().unwrap_or_else(|_| array.get_array_memory_size()),
+    }
+}
+
+/// The hash table of `rows` rows with its chain, or the array that stands in for it where keys are dense, and the
+/// bits for rows that have met a partner.
+fn table_bytes(rows: usize) -> usize {
+    let chained = estimate_memory_size::<(u32, u64)>(rows, 0).unwrap_or(usize::MAX / 4) + 4 * rows;
+    // The array has a slot of 4 bytes for every key in the range, of which at least 15 % are in use.
+    chained.max(32 * rows) + rows.div_ceil(8)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use datafusion::arrow::array::{ArrayRef, Int64Array};
+
+    use super::*;
+
+    #[test]
+    fn slices_of_one_batch_are_counted_once() {
+        let array: ArrayRef = Arc::new(Int64Array::from_iter_values(0..1024));
+        let batch = RecordBatch::try_from_iter([("k", array)]).unwrap();
+        let mut footprint = Footprint::default();
+        footprint.add(&batch.slice(0, 512));
+        footprint.add(&batch.slice(512, 512));
+        assert_eq!(footprint.rows_bytes(), 1024 * 8);
+        assert!(footprint.while_building() >= 2 * 1024 * 8 + 1024 * 32);
+    }
+}

@@ -1,0 +1,156 @@
+//! Batches on disk: many small ones in a few files.
+
+use std::fmt;
+use std::fs::File;
+use std::hash::{DefaultHasher, Hasher};
+use std::io::{Cursor, Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
+
+use datafusion::arrow::ipc::CompressionType;
+use datafusion::arrow::ipc::reader::StreamReader;
+use datafusion::arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::Result;
+use datafusion::common::utils::memory::get_record_batch_memory_size;
+use datafusion::execution::TaskContext;
+use datafusion::execution::spill_file::SpillFile;
+use datafusion::physical_plan::metrics::SpillMetrics;
+
+use crate::error::Error;
+
+/// A spill file that segments are appended to, one batch each.
+///
+/// A file a partition would need a descriptor for each of them as long as it lives; here partitions share a file, and
+/// a file goes when the last of its segments has been dropped.
+pub(super) struct SegmentFile {
+    file: Arc<dyn SpillFile>,
+    compression: Option<CompressionType>,
+    metrics: SpillMetrics,
+    length: u64,
+}
+
+impl SegmentFile {
+    /// A new file in the spill folder of `context`.
+    pub(super) fn create(context: &TaskContext, metrics: SpillMetrics) -> Result<Self> {
+        let file = context.runtime_env().disk_manager.create_tmp_file("SpillingHashJoinExec")?;
+        metrics.spill_file_count.add(1);
+        Ok(Self { file, compression: context.session_config().spill_compression().into(), metrics, length: 0 })
+    }
+
+    /// Writes one batch to the end of the file.
+    pub(super) fn append(&mut self, batch: &RecordBatch) -> Result<Segment> {
+        let encoded = encode(batch, self.compression)?;
+        let mut writer = self.file.open_writer()?;
+        writer.write_all(&encoded).map_err(|error| Error::spill(format!("a join cannot spill: {error}")))?;
+        writer.finish()?;
+        let segment = Segment {
+            file: Arc::clone(&self.file),
+            offset: self.length,
+            length: encoded.len(),
+            checksum: checksum(&encoded),
+            rows: batch.num_rows(),
+            bytes: get_record_batch_memory_size(batch),
+        };
+        self.length += encoded.len() as u64;
+        self.metrics.spilled_bytes.add(encoded.len());
+        self.metrics.spilled_rows.add(batch.num_rows());
+        Ok(segment)
+    }
+}
+
+/// One batch on disk.
+#[derive(Clone)]
+pub(super) struct Segment {
+    file: Arc<dyn SpillFile>,
+    offset: u64,
+    length: usize,
+    checksum: u64,
+    /// How many rows it has.
+    pub(super) rows: usize,
+    /// How many bytes it takes in memory.
+    pub(super) bytes: usize,
+}
+
+impl fmt::Debug for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} rows at {}+{}", self.rows, self.offset, self.length)
+    }
+}
+
+impl Segment {
+    /// Reads the batch; blocks the thread.
+    pub(super) fn read(&self) -> Result<RecordBatch> {
+        let path = self.file.path().ok_or_else(|| Error::internal("spill files of a join are local files"))?;
+        let unreadable = |error| Error::io("a join cannot read back what it has spilled", error);
+        let mut encoded = vec![0; self.length];
+        let mut file = File::open(path).map_err(unreadable)?;
+        file.seek(SeekFrom::Start(self.offset)).map_err(unreadable)?;
+        file.read_exact(&mut encoded).map_err(unreadable)?;
+        if checksum(&encoded) != self.checksum {
+            return Err(Error::spill(format!("the spill file '{}' has been damaged", path.display())).into());
+        }
+        let mut batches = StreamReader::try_new(Cursor::new(encoded), None)?;
+        let batch = batches.next().ok_or_else(|| Error::internal("a segment without a batch"))??;
+        Ok(batch)
+    }
+}
+
+fn encode(batch: &RecordBatch, compression: Option<CompressionType>) -> Result<Vec<u8>> {
+    let options = IpcWriteOptions::default().try_with_compression(compression)?;
+    let mut writer = StreamWriter::try_new_with_options(Vec::new(), &batch.schema(), options)?;
+    writer.write(batch)?;
+    Ok(writer.into_inner()?)
+}
+
+fn checksum(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::OpenOptions;
+
+    use datafusion::arrow::array::{ArrayRef, Int64Array};
+    use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+
+    use super::*;
+    use crate::Error;
+
+    fn batch(first: i64) -> RecordBatch {
+        let array: ArrayRef = Arc::new(Int64Array::from_iter_values(first..first + 100));
+        RecordBatch::try_from_iter([("n", array)]).unwrap()
+    }
+
+    fn file(context: &TaskContext) -> SegmentFile {
+        SegmentFile::create(context, SpillMetrics::new(&ExecutionPlanMetricsSet::new(), 0)).unwrap()
+    }
+
+    #[test]
+    fn segments_come_back_and_the_file_goes_with_the_last() {
+        let context = TaskContext::default();
+        let mut file = file(&context);
+        let segments: Vec<_> = (0..3).map(|i| file.append(&batch(i * 100)).unwrap()).collect();
+        drop(file);
+        assert_eq!(segments[2].read().unwrap(), batch(200));
+        assert_eq!(segments[0].read().unwrap(), batch(0));
+        let path = segments[0].file.path().unwrap().to_path_buf();
+        assert!(path.exists());
+        drop(segments);
+        assert!(!path.exists());
+        assert_eq!(context.runtime_env().disk_manager.used_disk_space(), 0);
+    }
+
+    #[test]
+    fn damage_is_an_error_and_never_wrong_rows() {
+        let segment = file(&TaskContext::default()).append(&batch(0)).unwrap();
+        let mut damaged = OpenOptions::new().write(true).open(segment.file.path().unwrap()).unwrap();
+        damaged.seek(SeekFrom::Start(segment.length as u64 / 2)).unwrap();
+        damaged.write_all(b"!").unwrap();
+        let error = Error::from(segment.read().unwrap_err());
+        assert!(error.is_spill() && error.to_string().contains("damaged"), "{error}");
+        damaged.set_len(10).unwrap();
+        assert!(Error::from(segment.read().unwrap_err()).is_io());
+    }
+}

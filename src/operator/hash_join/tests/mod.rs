@@ -1,0 +1,6 @@
+//! The spilling join against the engine's own, unlimited: the same rows.
+
+mod cases;
+mod equality;
+mod plans;
+mod small_pool;
