@@ -268,6 +268,9 @@ fn config(threads: usize) -> SessionConfig {
         .with_target_partitions(threads)
         .with_information_schema(true)
         .set_str("datafusion.execution.spill_compression", "lz4_frame")
+        // A file of its own for every batch that a repartition spills: a reader of a shared file waits for writers that
+        // wait for the reader, and the query hangs (DataFusion #24883).
+        .set_str("datafusion.execution.max_spill_file_size_bytes", "1")
         // A writer holds a whole row group of each file it writes: an eighth of the engine's million rows.
         .set_str("datafusion.execution.parquet.max_row_group_size", "131072")
         .set_str("datafusion.sql_parser.collect_spans", "true")

@@ -22,9 +22,6 @@ const TABLES: [&str; 2] = [
      FROM generate_series(1, 1500000)",
 ];
 
-/// The engine's exchange can wait for itself for ever when it spills into files that several tasks write to.
-const SETTINGS: [&str; 1] = ["SET datafusion.execution.max_spill_file_size_bytes = 1"];
-
 async fn run(ctx: &Context, sql: &str) -> Result<Vec<RecordBatch>> {
     ctx.sql(sql).await?.compute().await
 }
@@ -38,7 +35,7 @@ fn spilled_by_joins(plan: &Arc<dyn ExecutionPlan>) -> usize {
 /// What `sql` gives at `limit`, and how many bytes its joins have spilled.
 async fn answer(limit: MemoryLimit, sql: &str) -> (String, usize) {
     let ctx = context(limit);
-    for statement in SETTINGS.into_iter().chain(TABLES) {
+    for statement in TABLES {
         run(&ctx, statement).await.unwrap();
     }
     let mut run = ctx.sql(sql).await.unwrap().run().await.unwrap();

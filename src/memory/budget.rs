@@ -21,8 +21,8 @@ use crate::error::Error;
 ///    the protected reserve, which is kept for those that cannot);
 /// 2. once more than half of the capacity is reserved, a consumer that can spill stays within its fair share of what
 ///    the others, that cannot, leave over. Before that one large sort may take what it likes;
-/// 3. the resident size of the process, sampled, has room for it below the last sixteenth of the limit (consumers that can spill only: refusing the others
-///    would kill queries that may well end inside the limit). A consumer's working set, a 32nd of the capacity and
+/// 3. the resident size of the process, sampled, has room for it below the last sixteenth of the limit (consumers that
+///    can spill only: refusing the others would kill queries that may well end inside the limit). A consumer's working set, a 32nd of the capacity and
 ///    at least 8 MB, is granted whatever the resident size: who holds next to nothing has nothing to spill.
 ///
 /// ```text
@@ -205,6 +205,9 @@ impl State {
     /// Whether `consumer` may have `more` while the process holds `resident` bytes: how many bytes must leave for disk
     /// first, or none if that would not help either.
     fn judge(&self, consumer: &MemoryConsumer, more: usize, resident: u64, evicted: bool) -> Option<usize> {
+        if more == 0 {
+            return Some(0);
+        }
         let spills = consumer.can_spill();
         let (own, is_table) = match self.consumers.get(&consumer.id()) {
             Some(known) => (known.holder.reserved, known.evict.is_some()),

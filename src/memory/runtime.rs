@@ -28,6 +28,7 @@ impl Memory {
     /// is free on that disk).
     pub(crate) fn new(limit: MemoryLimit, spill_dir: Option<&Path>, spill_limit: Option<u64>) -> Result<Self> {
         let folder = SpillFolder::create(spill_dir)?;
+        allow_many_files();
         let budget = Arc::new(Budget::new(limit));
         let spill_limit = spill_limit.or_else(|| folder.free_bytes().map(|free| free / 10 * 9)).unwrap_or(u64::MAX);
         let disk = DiskManagerBuilder::default()
@@ -74,5 +75,17 @@ impl Memory {
     /// Bytes in spill files now.
     pub(crate) fn spilled_now(&self) -> u64 {
         self.runtime.disk_manager.used_disk_space()
+    }
+}
+
+/// Raises the number of open files to what the system allows the process: every spill file holds one, and the usual
+/// 1,024 are soon gone.
+fn allow_many_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+        && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
+    {
+        log::info!("the limit of {soft} open files stays: {error}");
     }
 }
