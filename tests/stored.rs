@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 /// The binary's own: what one test frees must not count against the limit of the next.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// The resident size is the process's: tests with a tight limit would see each other's tables.
 static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
