@@ -57,7 +57,7 @@ impl Context {
             [piece] => self.plan(piece).await,
             [] => Err(Error::user("there is no statement here")),
             pieces => Err(Error::user(format!("one statement is wanted here, not {}", pieces.len()))
-                .with_hint("run scripts with Context::script")
+                .with_hint("scripts are run by script::Runner")
                 .at(pieces[1].start())),
         };
         planned.map_err(|error| error.of_text(None, text))

@@ -9,9 +9,10 @@
 //!              source/, function/ (what it names)   └─ memory/ (what it may hold) ─► spill files
 //! ```
 //!
-//! 1. [`Context::sql`] takes one statement. `sql::split` has cut it out of its script with its exact span, and
-//!    `sql::parse` has made it a statement of the engine or one of our own.
-//! 2. `sql::bind` fills in parameters and asks `source/` for the tables that are named by path or by `read_csv(…)`.
+//! 1. [`Context::sql`] takes one statement. [`sql::split`] cuts it out of its script with its exact span, and
+//!    `sql::parse` makes it a statement of the engine or one of our own.
+//! 2. `sql::normalize` says it in the engine's words, [`sql::Parameters`] fill in its `$names`, and `source::resolve`
+//!    makes the tables that are named by path or by `read_csv(…)`.
 //! 3. The engine plans it: a [`Frame`] is that logical plan with its context. Nothing has run.
 //! 4. [`Frame::run`] optimizes the plan by the rules of `plan/`, makes it a physical plan, and starts it: a [`Run`] is
 //!    a stream of batches with live figures.
