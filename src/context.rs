@@ -255,6 +255,7 @@ impl ContextBuilder {
             .with_runtime_env(Arc::clone(&memory.runtime))
             .with_default_features()
             .with_analyzer_rules(plan::analyzer_rules())
+            .with_optimizer_rules(plan::optimizer_rules())
             .with_physical_optimizer_rules(plan::physical_rules());
         let state = source::install(builder).build();
         let session = SessionContext::new_with_state(state);

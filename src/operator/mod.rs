@@ -2,17 +2,24 @@
 //!
 //! Writes of files: `CommitExec` makes them all or nothing out of a [`Staging`], `WriteInputExec` feeds them,
 //! `PartitionedParquet` writes one partition at a time. `SpillingHashJoinExec` is a hash join whose build side may be
-//! larger than memory.
+//! larger than memory, `SpillingAggregateExec` a grouped aggregate whose groups may be, `TopRowsExec` the
+//! first rows of an order, however many. What they share is in `spill` and `slot`.
 
+mod aggregate;
 mod commit;
 mod hash_join;
 mod partitioned_parquet;
+mod slot;
+mod spill;
 mod staging;
 mod staging_store;
+mod top_rows;
 mod write_input;
 
+pub(crate) use aggregate::SpillingAggregateExec;
 pub(crate) use commit::CommitExec;
 pub(crate) use hash_join::SpillingHashJoinExec;
 pub(crate) use partitioned_parquet::PartitionedParquet;
 pub(crate) use staging::Staging;
+pub(crate) use top_rows::TopRowsExec;
 pub(crate) use write_input::WriteInputExec;

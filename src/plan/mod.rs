@@ -4,12 +4,15 @@ mod atomic_writes;
 mod cancellable_joins;
 mod checked_arithmetic;
 mod checked_sum;
+mod distinct_aggregates;
 mod expressions;
 mod interruptible_joins;
+mod large_top_rows;
 mod multiset_operations;
 mod set_comparisons;
 mod single_rows;
 mod sorted_partitions;
+mod spilling_aggregate;
 mod spilling_hash_join;
 mod subquery;
 mod subquery_values;
@@ -17,7 +20,7 @@ mod sum_accumulator;
 
 use std::sync::Arc;
 
-use datafusion::optimizer::{Analyzer, AnalyzerRule};
+use datafusion::optimizer::{Analyzer, AnalyzerRule, Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
@@ -25,11 +28,14 @@ use atomic_writes::AtomicWrites;
 pub(crate) use cancellable_joins::{CancelFlag, cancellable_joins};
 use checked_arithmetic::CheckedArithmetic;
 use checked_sum::CheckedSums;
+use distinct_aggregates::DistinctAggregates;
 use interruptible_joins::InterruptibleJoins;
+use large_top_rows::LargeTopRows;
 use multiset_operations::MultisetOperations;
 use set_comparisons::SetComparisons;
 use single_rows::SingleRows;
 use sorted_partitions::SortedPartitions;
+use spilling_aggregate::SpillingAggregate;
 use spilling_hash_join::SpillingHashJoin;
 use subquery_values::SubqueryValues;
 
@@ -44,11 +50,21 @@ pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     rules
 }
 
+/// The logical rules in their order: the engine's, and ours before the one that says what it could not without.
+pub(crate) fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let mut rules = Optimizer::new().rules;
+    let distinct = rules.iter().position(|rule| rule.name() == "single_distinct_aggregation_to_group_by");
+    rules.insert(distinct.unwrap_or(rules.len()), Arc::new(DistinctAggregates));
+    rules
+}
+
 /// The physical rules in their order: ours that ask for sorts, the engine's, ours that wrap what came out.
 pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
     rules.insert(0, Arc::new(SortedPartitions));
     rules.push(Arc::new(AtomicWrites));
+    rules.push(Arc::new(LargeTopRows));
+    rules.push(Arc::new(SpillingAggregate));
     rules.push(Arc::new(SpillingHashJoin));
     rules.push(Arc::new(InterruptibleJoins));
     rules

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 
 use super::build_side::BuildSide;
 use super::grace::GraceJoin;
-use super::loan::Loan;
+use crate::operator::spill::Loan;
 
 /// The probe side, lent to the join in memory: what it has not read can be taken back.
 #[derive(Clone)]

@@ -12,14 +12,12 @@ use datafusion::physical_plan::memory::MemoryStream;
 use futures::StreamExt;
 
 use super::attempt::ProbeSide;
-use super::footprint::Footprint;
-use super::grace::{PairJoin, rows_of};
-use super::loan::{Loan, capacity};
+use super::grace::PairJoin;
 use super::order::number_rows;
-use super::partitioner::{Partition, select};
-use super::slot::plan_of;
 use crate::error::Error;
 use crate::memory::bytes;
+use crate::operator::slot::plan_of;
+use crate::operator::spill::{Footprint, Loan, Partition, capacity, rows_of, select};
 
 /// Joins `build` with `probe` in blocks of build rows.
 ///

@@ -12,11 +12,8 @@ use futures::future::{BoxFuture, FutureExt, Shared};
 use futures::{StreamExt, TryStreamExt};
 use parking_lot::Mutex;
 
-use super::footprint::Footprint;
-use super::loan::Loan;
-use super::metrics::JoinMetrics;
-use super::partitioner::{Partition, Partitioned, Partitioner};
 use super::shape::Shape;
+use crate::operator::spill::{Footprint, Loan, Partition, Partitioned, Partitioner, SpillFigures};
 
 /// The partitioning of the build side, driven by whichever output partition asks for it.
 pub(super) type Spill = Shared<BoxFuture<'static, Result<Arc<SpilledBuild>, Arc<DataFusionError>>>>;
@@ -27,7 +24,7 @@ pub(super) struct BuildSide {
     loan: Arc<Loan>,
     shape: Shape,
     context: Arc<TaskContext>,
-    metrics: JoinMetrics,
+    metrics: SpillFigures,
     users: usize,
     spill: Mutex<Option<Spill>>,
 }
@@ -43,7 +40,7 @@ impl BuildSide {
         name: &str,
         shape: Shape,
         context: Arc<TaskContext>,
-        metrics: JoinMetrics,
+        metrics: SpillFigures,
         users: usize,
     ) -> Arc<Self> {
         let loan = Loan::new(name, &context, metrics.peak.clone());

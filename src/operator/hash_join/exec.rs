@@ -18,9 +18,9 @@ use parking_lot::Mutex;
 use super::attempt::{JoinStream, ProbeSide};
 use super::build_side::BuildSide;
 use super::grace::GraceJoin;
-use super::metrics::JoinMetrics;
 use super::shape::Shape;
-use super::slot::{SlotExec, Slots};
+use crate::operator::slot::{SlotExec, Slots};
+use crate::operator::spill::SpillFigures;
 
 /// A hash join that goes through disk when the budget refuses its build side.
 ///
@@ -67,7 +67,7 @@ impl SpillingHashJoinExec {
         shared: &mut Option<(Arc<BuildSide>, usize)>,
         partition: usize,
         context: &Arc<TaskContext>,
-        metrics: &JoinMetrics,
+        metrics: &SpillFigures,
     ) -> Result<Arc<BuildSide>> {
         let is_shared = self.join.mode == PartitionMode::CollectLeft;
         if let Some((build, waiting)) = shared.take() {
@@ -149,7 +149,7 @@ impl ExecutionPlan for SpillingHashJoinExec {
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         // One partition at a time: what is put into the slots is what the join inside takes.
         let mut shared = self.shared.lock();
-        let metrics = JoinMetrics::new(&self.metrics, partition);
+        let metrics = SpillFigures::new(&self.metrics, partition);
         let build = self.build_side(&mut shared, partition, &context, &metrics)?;
         let probe = ProbeSide::new(self.join.right().execute(partition, Arc::clone(&context))?);
         self.probe.put(partition, probe.lend(self.join.right().schema(), build.loan()));

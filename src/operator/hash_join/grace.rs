@@ -14,22 +14,14 @@ use datafusion::physical_plan::stream::{RecordBatchReceiverStream, RecordBatchSt
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc::Sender;
-use tokio::task::spawn_blocking;
 
 use super::attempt::ProbeSide;
 use super::blocks;
 use super::build_side::Spill;
-use super::loan::Loan;
-use super::metrics::JoinMetrics;
 use super::order::{in_order, number_rows};
-use super::partitioner::{Partition, Partitioned, Partitioner};
-use super::segment::Segment;
 use super::shape::Shape;
-use super::slot::plan_of;
-use crate::error::Error;
-
-/// How many times rows are partitioned before they are joined in blocks: 32 partitions each time.
-const DEEPEST: usize = 6;
+use crate::operator::slot::plan_of;
+use crate::operator::spill::{DEEPEST, Loan, Partition, Partitioned, Partitioner, Segment, SpillFigures, rows_of};
 
 /// What one output partition of a spilled join needs, before there is any row.
 #[derive(Clone)]
@@ -40,7 +32,7 @@ pub(super) struct GraceJoin {
     pub(super) schema: SchemaRef,
     pub(super) fetch: Option<usize>,
     pub(super) context: Arc<TaskContext>,
-    pub(super) metrics: JoinMetrics,
+    pub(super) metrics: SpillFigures,
     pub(super) operator_metrics: ExecutionPlanMetricsSet,
     pub(super) partition: usize,
 }
@@ -199,13 +191,4 @@ fn with_key(key: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<RecordBa
     let values = key.evaluate(batch)?.into_array(batch.num_rows())?;
     let kept: BooleanArray = is_not_null(&values)?;
     Ok(filter_record_batch(batch, &kept)?)
-}
-
-/// The rows of `segments`, read one at a time beside the query's threads; each is let go as it is read.
-pub(super) fn rows_of(segments: Vec<Segment>, schema: SchemaRef) -> SendableRecordBatchStream {
-    let batches = futures::stream::iter(segments).then(|segment| async move {
-        let read = spawn_blocking(move || segment.read()).await;
-        read.map_err(|error| Error::internal(format!("reading a spill file ended early: {error}")))?
-    });
-    Box::pin(RecordBatchStreamAdapter::new(schema, batches))
 }

@@ -6,7 +6,7 @@
 //!              │                                        ▲ probe
 //!              │ the budget refuses
 //!              ▼
-//!          partitions on disk ◄─ by hash of the keys ─ probe                    (partitioner.rs)
+//!          partitions on disk ◄─ by hash of the keys ─ probe                    (spill/partitioner.rs)
 //!              │ pair by pair
 //!              ├─ the build partition fits ──► HashJoinExec ─► rows             (grace.rs)
 //!              ├─ it does not ──► partitioned again, with another hash seed
@@ -18,17 +18,10 @@
 mod attempt;
 mod blocks;
 mod build_side;
-mod compact;
 mod exec;
-mod footprint;
 mod grace;
-mod loan;
-mod metrics;
 mod order;
-mod partitioner;
-mod segment;
 mod shape;
-mod slot;
 #[cfg(test)]
 mod tests;
 

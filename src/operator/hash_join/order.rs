@@ -15,8 +15,8 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::TryStreamExt;
 
 use super::shape::numbered;
-use super::slot::plan_of;
 use crate::error::Error;
+use crate::operator::slot::plan_of;
 
 /// The rows of `input` with their number, counted from 0, as a last column.
 pub(super) fn number_rows(input: SendableRecordBatchStream) -> SendableRecordBatchStream {

@@ -9,7 +9,7 @@ use datafusion::common::{JoinType, NullEquality, Result};
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
-use super::partitioner::Side;
+use crate::operator::spill::Side;
 
 /// What a column that numbers the rows of the probe side is called; nobody sees it.
 const NUMBER: &str = "__probe_row";

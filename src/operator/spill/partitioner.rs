@@ -18,12 +18,12 @@ use futures::StreamExt;
 use tokio::task::yield_now;
 
 use super::compact::compact;
-use super::footprint::Footprint;
-use super::metrics::JoinMetrics;
+use super::footprint::{Footprint, row_bytes};
+use super::metrics::SpillFigures;
 use super::segment::{Segment, SegmentFile};
 
 /// How many partitions rows are split into at once.
-pub(super) const FAN_OUT: usize = 32;
+pub(in crate::operator) const FAN_OUT: usize = 32;
 
 /// How many files the partitions of one side share: a descriptor each, and a part of the disk space that is free once
 /// its partitions are joined.
@@ -38,15 +38,18 @@ const GATHERED_ANYWAY: usize = if cfg!(test) { 2 << 10 } else { 1 << 20 };
 /// How large a batch on disk may be, in bytes: what is read back is never more at once, except for a single row.
 const BATCH_BYTES: usize = if cfg!(test) { 512 } else { 512 << 10 };
 
+/// So many rows of one large batch are split at once: what says where each belongs takes 24 bytes a row.
+const ROWS_AT_ONCE: usize = if cfg!(test) { 64 } else { 1 << 17 };
+
 /// The seed of the first level; other than those of the engine's repartition and join, whose rows would otherwise all
 /// go to one partition here.
 const SEED: u64 = 0x5041_5254_4954_4131;
 
 /// Rows on disk whose keys have the same hash, as far as a level looks at it.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Partition {
+pub(in crate::operator) struct Partition {
     /// Its batches, in the order they came.
-    pub(super) segments: Vec<Segment>,
+    pub(in crate::operator) segments: Vec<Segment>,
     /// The one hash of all its keys, while there is only one.
     hash: Hashes,
 }
@@ -70,22 +73,22 @@ impl Hashes {
 }
 
 impl Partition {
-    pub(super) fn rows(&self) -> usize {
+    pub(in crate::operator) fn rows(&self) -> usize {
         self.segments.iter().map(|segment| segment.rows).sum()
     }
 
     /// What joining with it as the build side takes.
-    pub(super) fn footprint(&self) -> Footprint {
+    pub(in crate::operator) fn footprint(&self) -> Footprint {
         Footprint::of(self.rows(), self.segments.iter().map(|segment| segment.bytes).sum())
     }
 
     /// Whether another seed can split it.
-    pub(super) fn can_split(&self) -> bool {
+    pub(in crate::operator) fn can_split(&self) -> bool {
         self.hash == Hashes::Many
     }
 
     /// Adds the rows of another partition for the same keys.
-    pub(super) fn append(&mut self, other: Partition) {
+    pub(in crate::operator) fn append(&mut self, other: Partition) {
         self.segments.extend(other.segments);
         if other.hash != Hashes::None && self.hash != other.hash {
             self.hash = if self.hash == Hashes::None { other.hash } else { Hashes::Many };
@@ -95,16 +98,16 @@ impl Partition {
 
 /// One side of a join, partitioned.
 #[derive(Debug, Default)]
-pub(super) struct Partitioned {
-    pub(super) partitions: Vec<Partition>,
+pub(in crate::operator) struct Partitioned {
+    pub(in crate::operator) partitions: Vec<Partition>,
     /// Whether there was any row, and any with a NULL key: what NOT IN asks.
-    pub(super) rows: bool,
-    pub(super) null_keys: bool,
+    pub(in crate::operator) rows: bool,
+    pub(in crate::operator) null_keys: bool,
 }
 
 impl Partitioned {
     /// Adds the rows of another side that was split the same way.
-    pub(super) fn append(&mut self, other: Partitioned) {
+    pub(in crate::operator) fn append(&mut self, other: Partitioned) {
         self.rows |= other.rows;
         self.null_keys |= other.null_keys;
         self.partitions.resize_with(other.partitions.len(), Partition::default);
@@ -115,12 +118,12 @@ impl Partitioned {
 }
 
 /// What a partitioner needs to know of the side that it splits.
-pub(super) struct Side {
-    pub(super) schema: SchemaRef,
-    pub(super) keys: Vec<Arc<dyn PhysicalExpr>>,
-    pub(super) nulls: NullEquality,
+pub(in crate::operator) struct Side {
+    pub(in crate::operator) schema: SchemaRef,
+    pub(in crate::operator) keys: Vec<Arc<dyn PhysicalExpr>>,
+    pub(in crate::operator) nulls: NullEquality,
     /// How many times its rows were partitioned before.
-    pub(super) level: usize,
+    pub(in crate::operator) level: usize,
 }
 
 /// Splits batches into [`FAN_OUT`] partitions on disk.
@@ -130,26 +133,28 @@ pub(super) struct Side {
 /// ```
 ///
 /// No partition has a buffer of its own, so that little memory goes a long way.
-pub(super) struct Partitioner<'a> {
+pub(in crate::operator) struct Partitioner<'a> {
     side: &'a Side,
     batch_size: usize,
     files: Vec<SegmentFile>,
     reservation: MemoryReservation,
-    metrics: &'a JoinMetrics,
+    metrics: &'a SpillFigures,
     counter: RecordBatchMemoryCounter,
     gathered: Vec<RecordBatch>,
     gathered_rows: usize,
+    /// What a copy of the gathered rows takes.
+    copied_bytes: usize,
     places: Vec<Vec<(usize, usize)>>,
     unmatched: u64,
     done: Partitioned,
 }
 
 impl<'a> Partitioner<'a> {
-    pub(super) fn new(
+    pub(in crate::operator) fn new(
         side: &'a Side,
         reservation: MemoryReservation,
         context: &TaskContext,
-        metrics: &'a JoinMetrics,
+        metrics: &'a SpillFigures,
     ) -> Result<Self> {
         let files = (0..FILES).map(|_| SegmentFile::create(context, metrics.spill.clone())).collect::<Result<_>>()?;
         metrics.partitions.add(FAN_OUT);
@@ -163,6 +168,7 @@ impl<'a> Partitioner<'a> {
             counter: RecordBatchMemoryCounter::new(),
             gathered: Vec::new(),
             gathered_rows: 0,
+            copied_bytes: 0,
             places: vec![Vec::new(); FAN_OUT],
             unmatched: 0,
             done: Partitioned { partitions: vec![Partition::default(); FAN_OUT], ..Partitioned::default() },
@@ -170,16 +176,30 @@ impl<'a> Partitioner<'a> {
     }
 
     /// Splits all of `input`.
-    pub(super) async fn split(mut self, mut input: SendableRecordBatchStream) -> Result<Partitioned> {
+    pub(in crate::operator) async fn split(mut self, mut input: SendableRecordBatchStream) -> Result<Partitioned> {
         while let Some(batch) = input.next().await {
             self.push(batch?).await?;
         }
+        self.finish().await
+    }
+
+    /// Splits a batch of any size that is in memory already, and reserved.
+    pub(in crate::operator) async fn push_reserved(&mut self, batch: &RecordBatch) -> Result<()> {
+        for first in (0..batch.num_rows()).step_by(ROWS_AT_ONCE) {
+            self.gather(batch.slice(first, ROWS_AT_ONCE.min(batch.num_rows() - first)))?;
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// The partitions, once all rows are written.
+    pub(in crate::operator) async fn finish(mut self) -> Result<Partitioned> {
         self.flush().await?;
         Ok(self.done)
     }
 
     /// Splits batches that are in memory already, and reserved, and then all of `input`.
-    pub(super) async fn split_after(
+    pub(in crate::operator) async fn split_after(
         mut self,
         held: Vec<RecordBatch>,
         input: SendableRecordBatchStream,
@@ -234,6 +254,7 @@ impl<'a> Partitioner<'a> {
         }
         self.counter.count_batch(&batch);
         self.gathered_rows += batch.num_rows();
+        self.copied_bytes += row_bytes(&batch);
         self.gathered.push(batch);
         Ok(())
     }
@@ -257,6 +278,7 @@ impl<'a> Partitioner<'a> {
         }
         self.gathered.clear();
         self.gathered_rows = 0;
+        self.copied_bytes = 0;
         self.counter = RecordBatchMemoryCounter::new();
         self.reservation.free();
         Ok(())
@@ -264,7 +286,7 @@ impl<'a> Partitioner<'a> {
 
     /// How many rows make a batch on disk.
     fn rows_at_once(&self) -> usize {
-        let row = self.counter.memory_usage() / self.gathered_rows.max(1);
+        let row = self.copied_bytes / self.gathered_rows.max(1);
         (BATCH_BYTES / row.max(1)).clamp(1, self.batch_size)
     }
 }
@@ -275,12 +297,16 @@ fn partition_of(hash: u64) -> usize {
 }
 
 /// The values of `keys` in `batch`.
-pub(super) fn evaluate(keys: &[Arc<dyn PhysicalExpr>], batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
+pub(in crate::operator) fn evaluate(keys: &[Arc<dyn PhysicalExpr>], batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
     keys.iter().map(|key| key.evaluate(batch)?.into_array(batch.num_rows())).collect()
 }
 
 /// The rows at `places` (batch, row), in buffers of their own.
-pub(super) fn select(schema: &SchemaRef, batches: &[RecordBatch], places: &[(usize, usize)]) -> Result<RecordBatch> {
+pub(in crate::operator) fn select(
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+    places: &[(usize, usize)],
+) -> Result<RecordBatch> {
     let columns = (0..schema.fields().len()).map(|column| {
         let arrays: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(column).as_ref()).collect();
         compact(interleave(&arrays, places)?)

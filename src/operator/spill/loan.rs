@@ -1,4 +1,4 @@
-//! Memory that the spilling join reserves and the engine's join inside it uses.
+//! Memory that an operator of ours reserves, and the engine's operator inside it uses.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::physical_plan::metrics::Gauge;
 use parking_lot::Mutex;
 
-/// What a join takes without asking when it is refused: less cannot be worked with, and it is counted all the same.
+/// What an operator takes without asking when it is refused: less cannot be worked with, and it is counted all the same.
 const FLOOR: usize = if cfg!(test) { 2 << 10 } else { 2 << 20 };
 
 /// A reservation of the budget that is lent on.
@@ -19,7 +19,7 @@ const FLOOR: usize = if cfg!(test) { 2 << 10 } else { 2 << 20 };
 /// The engine's join reserves for itself, batch by batch, and dies when it is refused. So the whole of what it will
 /// need is reserved here first; it then runs in a task whose pool is this loan, and is never counted twice.
 #[derive(Debug)]
-pub(super) struct Loan {
+pub(in crate::operator) struct Loan {
     reservation: MemoryReservation,
     pool: Arc<dyn MemoryPool>,
     modest: usize,
@@ -37,7 +37,7 @@ struct State {
 
 impl Loan {
     /// A loan of nothing yet, for an operator of that name.
-    pub(super) fn new(name: &str, context: &TaskContext, peak: Gauge) -> Arc<Self> {
+    pub(in crate::operator) fn new(name: &str, context: &TaskContext, peak: Gauge) -> Arc<Self> {
         let pool = Arc::clone(context.memory_pool());
         let reservation = MemoryConsumer::new(name).with_can_spill(true).register(&pool);
         let modest = capacity(&pool) / (8 * context.session_config().target_partitions().max(1));
@@ -45,7 +45,7 @@ impl Loan {
     }
 
     /// Reserves `total` bytes, with what is reserved already; an error when the budget refuses.
-    pub(super) fn reserve(&self, total: usize) -> Result<()> {
+    pub(in crate::operator) fn reserve(&self, total: usize) -> Result<()> {
         let more = total.saturating_sub(self.reservation.size());
         match self.reservation.try_grow(more) {
             Err(refusal) if !self.may_insist(total, more) => Err(refusal),
@@ -64,25 +64,48 @@ impl Loan {
     }
 
     /// Counts `total` bytes whatever the budget says: what there is no way without.
-    pub(super) fn insist(&self, total: usize) {
+    pub(in crate::operator) fn insist(&self, total: usize) {
         self.reservation.grow(total.saturating_sub(self.reservation.size()));
         self.peak.set_max(self.reservation.size());
     }
 
+    /// Reserves `total` bytes for what there is no other way to do; an error only where the pool has no such room.
+    pub(in crate::operator) fn reserve_last(&self, total: usize) -> Result<()> {
+        self.reserve(total).or_else(|refusal| {
+            let more = total.saturating_sub(self.reservation.size());
+            let fits = self.pool.reserved().saturating_add(more) <= capacity(&self.pool);
+            if !fits {
+                return Err(refusal);
+            }
+            self.insist(total);
+            Ok(())
+        })
+    }
+
+    /// Gives back what exceeds `total` bytes.
+    pub(in crate::operator) fn shrink_to(&self, total: usize) {
+        self.reservation.shrink(self.reservation.size().saturating_sub(total));
+    }
+
     /// Gives back what the borrower has not taken; from here on the reservation follows it.
-    pub(super) fn settle(&self) {
+    pub(in crate::operator) fn settle(&self) {
         let mut state = self.state.lock();
         state.settled = true;
         self.reservation.shrink(self.reservation.size().saturating_sub(state.lent));
     }
 
     /// Takes the reservation away, as it is.
-    pub(super) fn take(&self) -> MemoryReservation {
+    pub(in crate::operator) fn take(&self) -> MemoryReservation {
         self.reservation.split(self.reservation.size())
     }
 
+    /// An empty reservation of the same consumer.
+    pub(in crate::operator) fn share(&self) -> MemoryReservation {
+        self.reservation.new_empty()
+    }
+
     /// A task that is `context` except that its memory comes from this loan.
-    pub(super) fn task(self: &Arc<Self>, context: &TaskContext) -> Arc<TaskContext> {
+    pub(in crate::operator) fn task(self: &Arc<Self>, context: &TaskContext) -> Arc<TaskContext> {
         let runtime =
             RuntimeEnv { memory_pool: Arc::new(LentPool(Arc::clone(self))), ..context.runtime_env().as_ref().clone() };
         // A join looks up no function: those of the task are hundreds of entries to copy for each pair.
@@ -109,7 +132,7 @@ impl Loan {
 }
 
 /// The bytes of a pool that has an end; 0 for any other, which refuses nothing.
-pub(super) fn capacity(pool: &Arc<dyn MemoryPool>) -> usize {
+pub(in crate::operator) fn capacity(pool: &Arc<dyn MemoryPool>) -> usize {
     match pool.memory_limit() {
         MemoryLimit::Finite(capacity) => capacity,
         _ => 0,

@@ -1,24 +1,24 @@
-//! What a spilling join tells about itself, beside the figures of the engine's own join.
+//! What an operator that spills tells about itself.
 
 use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, Gauge, MetricBuilder, SpillMetrics};
 
 /// The figures of one output partition.
 #[derive(Debug, Clone)]
-pub(super) struct JoinMetrics {
+pub(in crate::operator) struct SpillFigures {
     /// Files, bytes and rows written to disk.
-    pub(super) spill: SpillMetrics,
+    pub(in crate::operator) spill: SpillMetrics,
     /// Partitions made on disk, at all levels.
-    pub(super) partitions: Count,
+    pub(in crate::operator) partitions: Count,
     /// Blocks of build rows that the probe side was read again for.
-    pub(super) blocks: Count,
+    pub(in crate::operator) blocks: Count,
     /// How many times rows were partitioned, at most.
-    pub(super) depth: Gauge,
+    pub(in crate::operator) depth: Gauge,
     /// The most bytes reserved at once.
-    pub(super) peak: Gauge,
+    pub(in crate::operator) peak: Gauge,
 }
 
-impl JoinMetrics {
-    pub(super) fn new(metrics: &ExecutionPlanMetricsSet, partition: usize) -> Self {
+impl SpillFigures {
+    pub(in crate::operator) fn new(metrics: &ExecutionPlanMetricsSet, partition: usize) -> Self {
         Self {
             spill: SpillMetrics::new(metrics, partition),
             partitions: MetricBuilder::new(metrics).counter("spill_partitions", partition),

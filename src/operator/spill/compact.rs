@@ -11,7 +11,7 @@ use datafusion::common::Result;
 ///
 /// A selection of rows of a view array (`Utf8View`, `BinaryView`, also inside lists and structs) or of a dictionary
 /// refers to all the values of the rows it was selected from, which would be written to disk with every partition.
-pub(super) fn compact(array: ArrayRef) -> Result<ArrayRef> {
+pub(in crate::operator) fn compact(array: ArrayRef) -> Result<ArrayRef> {
     match array.data_type() {
         DataType::Utf8View => Ok(Arc::new(array.as_string_view().gc())),
         DataType::BinaryView => Ok(Arc::new(array.as_binary_view().gc())),

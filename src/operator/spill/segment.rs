@@ -6,15 +6,19 @@ use std::hash::{DefaultHasher, Hasher};
 use std::io::{Cursor, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::ipc::CompressionType;
 use datafusion::arrow::ipc::reader::StreamReader;
 use datafusion::arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 use datafusion::common::utils::memory::get_record_batch_memory_size;
-use datafusion::execution::TaskContext;
 use datafusion::execution::spill_file::SpillFile;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::metrics::SpillMetrics;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::StreamExt;
+use tokio::task::spawn_blocking;
 
 use crate::error::Error;
 
@@ -22,7 +26,7 @@ use crate::error::Error;
 ///
 /// A file a partition would need a descriptor for each of them as long as it lives; here partitions share a file, and
 /// a file goes when the last of its segments has been dropped.
-pub(super) struct SegmentFile {
+pub(in crate::operator) struct SegmentFile {
     file: Arc<dyn SpillFile>,
     compression: Option<CompressionType>,
     metrics: SpillMetrics,
@@ -31,17 +35,17 @@ pub(super) struct SegmentFile {
 
 impl SegmentFile {
     /// A new file in the spill folder of `context`.
-    pub(super) fn create(context: &TaskContext, metrics: SpillMetrics) -> Result<Self> {
-        let file = context.runtime_env().disk_manager.create_tmp_file("SpillingHashJoinExec")?;
+    pub(in crate::operator) fn create(context: &TaskContext, metrics: SpillMetrics) -> Result<Self> {
+        let file = context.runtime_env().disk_manager.create_tmp_file("segments")?;
         metrics.spill_file_count.add(1);
         Ok(Self { file, compression: context.session_config().spill_compression().into(), metrics, length: 0 })
     }
 
     /// Writes one batch to the end of the file.
-    pub(super) fn append(&mut self, batch: &RecordBatch) -> Result<Segment> {
+    pub(in crate::operator) fn append(&mut self, batch: &RecordBatch) -> Result<Segment> {
         let encoded = encode(batch, self.compression)?;
         let mut writer = self.file.open_writer()?;
-        writer.write_all(&encoded).map_err(|error| Error::spill(format!("a join cannot spill: {error}")))?;
+        writer.write_all(&encoded).map_err(|error| Error::spill(format!("an operator cannot spill: {error}")))?;
         writer.finish()?;
         let segment = Segment {
             file: Arc::clone(&self.file),
@@ -60,15 +64,15 @@ impl SegmentFile {
 
 /// One batch on disk.
 #[derive(Clone)]
-pub(super) struct Segment {
+pub(in crate::operator) struct Segment {
     file: Arc<dyn SpillFile>,
     offset: u64,
     length: usize,
     checksum: u64,
     /// How many rows it has.
-    pub(super) rows: usize,
+    pub(in crate::operator) rows: usize,
     /// How many bytes it takes in memory.
-    pub(super) bytes: usize,
+    pub(in crate::operator) bytes: usize,
 }
 
 impl fmt::Debug for Segment {
@@ -79,9 +83,9 @@ impl fmt::Debug for Segment {
 
 impl Segment {
     /// Reads the batch; blocks the thread.
-    pub(super) fn read(&self) -> Result<RecordBatch> {
-        let path = self.file.path().ok_or_else(|| Error::internal("spill files of a join are local files"))?;
-        let unreadable = |error| Error::io("a join cannot read back what it has spilled", error);
+    pub(in crate::operator) fn read(&self) -> Result<RecordBatch> {
+        let path = self.file.path().ok_or_else(|| Error::internal("spill files are local files"))?;
+        let unreadable = |error| Error::io("an operator cannot read back what it has spilled", error);
         let mut encoded = vec![0; self.length];
         let mut file = File::open(path).map_err(unreadable)?;
         file.seek(SeekFrom::Start(self.offset)).map_err(unreadable)?;
@@ -93,6 +97,15 @@ impl Segment {
         let batch = batches.next().ok_or_else(|| Error::internal("a segment without a batch"))??;
         Ok(batch)
     }
+}
+
+/// The rows of `segments`, read one at a time beside the query's threads; each is let go as it is read.
+pub(in crate::operator) fn rows_of(segments: Vec<Segment>, schema: SchemaRef) -> SendableRecordBatchStream {
+    let batches = futures::stream::iter(segments).then(|segment| async move {
+        let read = spawn_blocking(move || segment.read()).await;
+        read.map_err(|error| Error::internal(format!("reading a spill file ended early: {error}")))?
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, batches))
 }
 
 fn encode(batch: &RecordBatch, compression: Option<CompressionType>) -> Result<Vec<u8>> {

@@ -1,13 +1,13 @@
 //! How much memory the engine's hash join takes for a build side.
 
-use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::utils::memory::{RecordBatchMemoryCounter, estimate_memory_size};
 
 /// The size of a build side, in rows and bytes, and what joining with it takes.
 #[derive(Debug, Default)]
-pub(super) struct Footprint {
+pub(in crate::operator) struct Footprint {
     counter: RecordBatchMemoryCounter,
     stored: usize,
     copied: usize,
@@ -16,24 +16,24 @@ pub(super) struct Footprint {
 
 impl Footprint {
     /// A build side of `rows` rows that takes `bytes` bytes once it is read.
-    pub(super) fn of(rows: usize, bytes: usize) -> Self {
+    pub(in crate::operator) fn of(rows: usize, bytes: usize) -> Self {
         Self { counter: RecordBatchMemoryCounter::new(), stored: bytes, copied: bytes, rows }
     }
 
     /// Counts one more batch; buffers that batches share are counted once.
-    pub(super) fn add(&mut self, batch: &RecordBatch) {
+    pub(in crate::operator) fn add(&mut self, batch: &RecordBatch) {
         self.counter.count_batch(batch);
         self.copied += batch.columns().iter().map(copied_bytes).sum::<usize>();
         self.rows += batch.num_rows();
     }
 
     /// The bytes of the rows alone.
-    pub(super) fn rows_bytes(&self) -> usize {
+    pub(in crate::operator) fn rows_bytes(&self) -> usize {
         self.stored + self.counter.memory_usage()
     }
 
     /// The most bytes held while the hash table is built: the rows, their copy as one batch, and the table.
-    pub(super) fn while_building(&self) -> usize {
+    pub(in crate::operator) fn while_building(&self) -> usize {
         self.rows_bytes() + self.copied + table_bytes(self.rows)
     }
 }
@@ -44,6 +44,16 @@ fn copied_bytes(array: &ArrayRef) -> usize {
         DataType::Utf8View | DataType::BinaryView => 16 * array.len() + array.len().div_ceil(8),
         _ => array.to_data().get_slice_memory_size().unwrap_or_else(|_| array.get_array_memory_size()),
     }
+}
+
+/// What the rows of `batch` take in buffers of their own, texts included.
+pub(super) fn row_bytes(batch: &RecordBatch) -> usize {
+    let texts = |column: &ArrayRef| match column.data_type() {
+        DataType::Utf8View => column.as_string_view().total_buffer_bytes_used(),
+        DataType::BinaryView => column.as_binary_view().total_buffer_bytes_used(),
+        _ => 0,
+    };
+    batch.columns().iter().map(|column| copied_bytes(column) + texts(column)).sum()
 }
 
 /// The hash table of `rows` rows with its chain, or the array that stands in for it where keys are dense, and the

@@ -17,18 +17,18 @@ use crate::error::Error;
 
 /// Streams of one plan, by partition, put there to be taken once each.
 #[derive(Debug, Clone)]
-pub(super) struct Slots(Arc<Vec<Slot>>);
+pub(in crate::operator) struct Slots(Arc<Vec<Slot>>);
 
 #[derive(Default)]
 struct Slot(Mutex<Option<SendableRecordBatchStream>>);
 
 impl Slots {
-    pub(super) fn new(partitions: usize) -> Self {
+    pub(in crate::operator) fn new(partitions: usize) -> Self {
         Self(Arc::new((0..partitions).map(|_| Slot::default()).collect()))
     }
 
     /// Puts the stream of `partition` in its place.
-    pub(super) fn put(&self, partition: usize, stream: SendableRecordBatchStream) {
+    pub(in crate::operator) fn put(&self, partition: usize, stream: SendableRecordBatchStream) {
         if let Some(slot) = self.0.get(partition) {
             *slot.0.lock() = Some(stream);
         }
@@ -50,13 +50,13 @@ impl fmt::Debug for Slot {
 /// `plan` stays visible as the child: the engine's join looks below its probe side for whoever uses its dynamic
 /// filter.
 #[derive(Debug)]
-pub(super) struct SlotExec {
+pub(in crate::operator) struct SlotExec {
     plan: Arc<dyn ExecutionPlan>,
     slots: Slots,
 }
 
 impl SlotExec {
-    pub(super) fn new(plan: Arc<dyn ExecutionPlan>, slots: Slots) -> Self {
+    pub(in crate::operator) fn new(plan: Arc<dyn ExecutionPlan>, slots: Slots) -> Self {
         Self { plan, slots }
     }
 }
@@ -121,7 +121,7 @@ impl ExecutionPlan for SlotExec {
 }
 
 /// A plan of one partition that is nothing but `stream`.
-pub(super) fn plan_of(stream: SendableRecordBatchStream) -> Arc<dyn ExecutionPlan> {
+pub(in crate::operator) fn plan_of(stream: SendableRecordBatchStream) -> Arc<dyn ExecutionPlan> {
     let slots = Slots::new(1);
     let rows = Arc::new(datafusion::physical_plan::empty::EmptyExec::new(stream.schema()));
     slots.put(0, stream);

@@ -1,0 +1,22 @@
+//! A grouped aggregate that goes through disk when its groups do not fit the budget.
+//!
+//! ```text
+//!                  all groups fit
+//! input ─► Table ──────────────────────────────────────────────────► rows     (stream.rs)
+//!            │ the budget refuses: states of all groups
+//!            ▼
+//!        partitions on disk, by hash of the group ◄─ again and again
+//!            │ after the input, one by one
+//!            ├─ its groups fit ──► Table ──► rows
+//!            └─ they do not ──► partitioned again, with another hash seed
+//! ```
+//!
+//! Groups are found and aggregated by the engine's own `GroupValues` and `GroupsAccumulator`s. The engine's way to disk
+//! sorts states and merges the runs; that takes memory for every run at the end, and dies of it.
+
+mod exec;
+mod shape;
+mod stream;
+mod table;
+
+pub(crate) use exec::SpillingAggregateExec;

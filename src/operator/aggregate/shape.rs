@@ -1,0 +1,132 @@
+//! The aggregate itself, to be run over its input and over states from disk.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray};
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::Result;
+use datafusion::logical_expr::GroupsAccumulator;
+use datafusion::physical_expr::GroupsAccumulatorAdapter;
+use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_plan::aggregates::{
+    AggregateExec, AggregateInputMode, AggregateMode, PhysicalGroupBy, aggregate_expressions, evaluate_group_by,
+};
+use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
+
+use crate::operator::spill::Side;
+
+/// What the rows of a batch are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rows {
+    /// The operator's input: rows, or states of a partial aggregate below.
+    Input,
+    /// States of groups that this operator has written to disk.
+    States,
+}
+
+/// An aggregate without its input: groups, functions and their arguments.
+#[derive(Debug)]
+pub(super) struct Shape {
+    group_by: Arc<PhysicalGroupBy>,
+    functions: Vec<Arc<AggregateFunctionExpr>>,
+    filters: Vec<Option<Arc<dyn PhysicalExpr>>>,
+    input_is_raw: bool,
+    input: Vec<Vec<Arc<dyn PhysicalExpr>>>,
+    states: Vec<Vec<Arc<dyn PhysicalExpr>>>,
+    groups: SchemaRef,
+    state: SchemaRef,
+    output: SchemaRef,
+}
+
+/// One batch, evaluated: the values of each grouping set, and of each function's arguments.
+pub(super) struct Evaluated {
+    pub(super) groups: Vec<Vec<ArrayRef>>,
+    pub(super) arguments: Vec<(Vec<ArrayRef>, Option<BooleanArray>)>,
+    /// Whether the arguments are states, to be merged.
+    pub(super) merges: bool,
+}
+
+impl Shape {
+    pub(super) fn new(aggregate: &AggregateExec) -> Result<Self> {
+        let group_by = Arc::new(aggregate.group_expr().clone());
+        let functions = aggregate.aggr_expr().to_vec();
+        let groups = group_by.group_schema(&aggregate.input().schema())?;
+        let base = group_by.num_group_exprs();
+        let mut fields = groups.fields().to_vec();
+        for function in &functions {
+            fields.extend(function.state_fields()?.iter().cloned());
+        }
+        Ok(Self {
+            input_is_raw: aggregate.mode().input_mode() == AggregateInputMode::Raw,
+            input: aggregate_expressions(&functions, aggregate.mode(), base)?,
+            states: aggregate_expressions(&functions, &AggregateMode::Final, base)?,
+            filters: aggregate.filter_expr().to_vec(),
+            group_by,
+            functions,
+            groups,
+            state: Arc::new(Schema::new(fields)),
+            output: aggregate.schema(),
+        })
+    }
+
+    /// The columns that make a group.
+    pub(super) fn groups(&self) -> &SchemaRef {
+        &self.groups
+    }
+
+    /// The groups and the state of each function.
+    pub(super) fn state(&self) -> &SchemaRef {
+        &self.state
+    }
+
+    /// What comes out.
+    pub(super) fn output(&self) -> &SchemaRef {
+        &self.output
+    }
+
+    /// The states for a partitioner.
+    pub(super) fn side(&self, level: usize) -> Side {
+        let column = |(index, field): (usize, &Arc<_>)| Arc::new(named(field, index)) as _;
+        let keys = self.groups.fields().iter().enumerate().map(column).collect();
+        // A NULL is a group like any other.
+        Side { schema: Arc::clone(&self.state), keys, nulls: datafusion::common::NullEquality::NullEqualsNull, level }
+    }
+
+    /// An accumulator without groups for each function.
+    pub(super) fn accumulators(&self) -> Result<Vec<Box<dyn GroupsAccumulator>>> {
+        self.functions.iter().map(accumulator).collect()
+    }
+
+    pub(super) fn evaluate(&self, batch: &RecordBatch, rows: Rows) -> Result<Evaluated> {
+        let is_raw = rows == Rows::Input && self.input_is_raw;
+        let groups = match rows {
+            Rows::Input => evaluate_group_by(&self.group_by, batch)?,
+            Rows::States => vec![batch.columns()[..self.groups.fields().len()].to_vec()],
+        };
+        let expressions = if rows == Rows::Input { &self.input } else { &self.states };
+        let arguments = expressions.iter().zip(&self.filters).map(|(expressions, filter)| {
+            let filter = filter.as_ref().filter(|_| is_raw).map(|filter| evaluate(filter, batch)).transpose()?;
+            let filter = filter.map(|filter| filter.as_boolean().clone());
+            Ok((expressions.iter().map(|value| evaluate(value, batch)).collect::<Result<_>>()?, filter))
+        });
+        Ok(Evaluated { groups, arguments: arguments.collect::<Result<_>>()?, merges: !is_raw })
+    }
+}
+
+fn named(field: &Arc<datafusion::arrow::datatypes::Field>, index: usize) -> Column {
+    Column::new(field.name(), index)
+}
+
+fn evaluate(expression: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<ArrayRef> {
+    expression.evaluate(batch)?.into_array(batch.num_rows())
+}
+
+fn accumulator(function: &Arc<AggregateFunctionExpr>) -> Result<Box<dyn GroupsAccumulator>> {
+    if function.groups_accumulator_supported() {
+        return function.create_groups_accumulator();
+    }
+    let function = Arc::clone(function);
+    Ok(Box::new(GroupsAccumulatorAdapter::new(move || function.create_accumulator())))
+}

@@ -1,0 +1,150 @@
+//! The way of rows through the aggregate: in memory while the budget grants it, through disk otherwise.
+
+use std::sync::Arc;
+
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::Result;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::metrics::BaselineMetrics;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::{StreamExt, TryStreamExt};
+
+use super::shape::{Rows, Shape};
+use super::table::Table;
+use crate::operator::spill::{DEEPEST, Loan, Partition, Partitioner, SpillFigures, rows_of};
+
+/// One output partition of the operator.
+pub(super) struct Aggregation {
+    pub(super) shape: Arc<Shape>,
+    pub(super) loan: Arc<Loan>,
+    pub(super) context: Arc<TaskContext>,
+    pub(super) figures: SpillFigures,
+    pub(super) baseline: BaselineMetrics,
+}
+
+/// What has become of the rows of one input.
+enum Filled {
+    Memory(Table),
+    Disk(Vec<Partition>),
+}
+
+/// What is still to come out.
+struct Rest {
+    aggregation: Aggregation,
+    /// Results, of which the first `sent` rows are out.
+    results: RecordBatch,
+    sent: usize,
+    /// Partitions on disk with the times they were partitioned.
+    partitions: Vec<(Partition, usize)>,
+}
+
+impl Aggregation {
+    /// The rows that come out for those of `input`.
+    pub(super) fn stream(self, input: SendableRecordBatchStream) -> SendableRecordBatchStream {
+        let schema = Arc::clone(self.shape.output());
+        let rows = futures::stream::once(self.start(input)).try_flatten();
+        Box::pin(RecordBatchStreamAdapter::new(schema, rows))
+    }
+
+    async fn start(self, input: SendableRecordBatchStream) -> Result<impl futures::Stream<Item = Result<RecordBatch>>> {
+        let filled = self.fill(input, Rows::Input, 0, true).await?;
+        let results = RecordBatch::new_empty(Arc::clone(self.shape.output()));
+        let mut rest = Rest { aggregation: self, results, sent: 0, partitions: Vec::new() };
+        rest.take(filled, 0)?;
+        Ok(futures::stream::try_unfold(rest, Rest::next))
+    }
+
+    /// Aggregates the rows of `input`. What was refused memory is on disk then, partitioned once more than `level` times.
+    async fn fill(
+        &self,
+        mut input: SendableRecordBatchStream,
+        rows: Rows,
+        level: usize,
+        can_split: bool,
+    ) -> Result<Filled> {
+        let side = self.shape.side(level);
+        let mut table = Table::new(&self.shape)?;
+        let mut disk: Option<Partitioner<'_>> = None;
+        let reserve = |bytes| if can_split { self.loan.reserve(bytes) } else { self.loan.reserve_last(bytes) };
+        while let Some(batch) = input.next().await {
+            let batch = batch?;
+            if !table.is_empty() && reserve(table.bytes_with(batch.num_rows())).is_err() {
+                self.spill(&mut table, &side, &mut disk).await?;
+            }
+            {
+                let _timer = self.baseline.elapsed_compute().timer();
+                table.add(&batch, rows)?;
+            }
+            if let Err(refusal) = reserve(table.bytes()) {
+                if !can_split {
+                    return Err(refusal);
+                }
+                self.spill(&mut table, &side, &mut disk).await?;
+            }
+        }
+        if disk.is_some() {
+            self.spill(&mut table, &side, &mut disk).await?;
+        }
+        match disk {
+            Some(disk) => Ok(Filled::Disk(disk.finish().await?.partitions)),
+            None => Ok(Filled::Memory(table)),
+        }
+    }
+
+    /// Writes the states of all groups; the table is empty then.
+    async fn spill<'a>(
+        &'a self,
+        table: &mut Table,
+        side: &'a crate::operator::spill::Side,
+        disk: &mut Option<Partitioner<'a>>,
+    ) -> Result<()> {
+        if table.is_empty() {
+            return Ok(());
+        }
+        let states = table.take_states()?;
+        let disk = match disk {
+            Some(disk) => disk,
+            none => none.insert(Partitioner::new(side, self.loan.share(), &self.context, &self.figures)?),
+        };
+        disk.push_reserved(&states).await?;
+        self.loan.shrink_to(0);
+        Ok(())
+    }
+}
+
+impl Rest {
+    fn take(&mut self, filled: Filled, level: usize) -> Result<()> {
+        match filled {
+            Filled::Memory(table) => {
+                self.results = table.into_results()?;
+                self.sent = 0;
+            }
+            Filled::Disk(partitions) => {
+                let partitions = partitions.into_iter().filter(|partition| partition.rows() > 0);
+                self.partitions.extend(partitions.map(|partition| (partition, level + 1)));
+            }
+        }
+        Ok(())
+    }
+
+    async fn next(mut self) -> Result<Option<(RecordBatch, Self)>> {
+        loop {
+            let left = self.results.num_rows() - self.sent;
+            if left > 0 {
+                let rows = left.min(self.aggregation.context.session_config().batch_size());
+                let batch = self.results.slice(self.sent, rows);
+                self.sent += rows;
+                self.aggregation.baseline.record_output(rows);
+                return Ok(Some((batch, self)));
+            }
+            self.results = RecordBatch::new_empty(Arc::clone(self.aggregation.shape.output()));
+            self.sent = 0;
+            self.aggregation.loan.shrink_to(0);
+            let Some((partition, level)) = self.partitions.pop() else { return Ok(None) };
+            let can_split = partition.can_split() && level < DEEPEST;
+            let states = rows_of(partition.segments, Arc::clone(self.aggregation.shape.state()));
+            let filled = self.aggregation.fill(states, Rows::States, level, can_split).await?;
+            self.take(filled, level)?;
+        }
+    }
+}

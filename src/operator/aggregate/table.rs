@@ -1,0 +1,93 @@
+//! Groups and their states in memory.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::Result;
+use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
+use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
+use datafusion::physical_plan::aggregates::order::GroupOrdering;
+
+use super::shape::{Evaluated, Rows, Shape};
+
+/// A hash table of groups with an accumulator for each function.
+pub(super) struct Table {
+    shape: Arc<Shape>,
+    groups: Box<dyn GroupValues>,
+    accumulators: Vec<Box<dyn GroupsAccumulator>>,
+    /// The group of each row of the batch at hand.
+    indices: Vec<usize>,
+}
+
+impl Table {
+    pub(super) fn new(shape: &Arc<Shape>) -> Result<Self> {
+        Ok(Self {
+            groups: new_group_values(Arc::clone(shape.groups()), &GroupOrdering::None)?,
+            accumulators: shape.accumulators()?,
+            shape: Arc::clone(shape),
+            indices: Vec::new(),
+        })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    pub(super) fn add(&mut self, batch: &RecordBatch, rows: Rows) -> Result<()> {
+        let Evaluated { groups, arguments, merges } = self.shape.evaluate(batch, rows)?;
+        for groups in &groups {
+            self.groups.intern(groups, &mut self.indices)?;
+            let count = self.groups.len();
+            for (accumulator, (values, filter)) in self.accumulators.iter_mut().zip(&arguments) {
+                match merges {
+                    true => accumulator.merge_batch(values, &self.indices, count)?,
+                    false => accumulator.update_batch(values, &self.indices, filter.as_ref(), count)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The bytes it holds.
+    pub(super) fn bytes(&self) -> usize {
+        let states = self.accumulators.iter().map(|accumulator| accumulator.size()).sum::<usize>();
+        self.groups.size() + states + size_of::<usize>() * self.indices.capacity()
+    }
+
+    /// The most bytes it may hold while it takes `rows` more rows: a hash table that is full is copied to one twice as
+    /// large, and so are the vectors of states.
+    pub(super) fn bytes_with(&self, rows: usize) -> usize {
+        let groups = self.groups.len();
+        let buckets = (groups * 8 / 7).next_power_of_two();
+        if groups + rows > buckets / 8 * 7 { 2 * self.bytes() } else { self.bytes() }
+    }
+
+    /// The states of all groups, which are forgotten.
+    pub(super) fn take_states(&mut self) -> Result<RecordBatch> {
+        let states = self.emit(Arc::clone(self.shape.state()), |accumulator| accumulator.state(EmitTo::All))?;
+        self.groups.clear_shrink(0);
+        self.indices = Vec::new();
+        Ok(states)
+    }
+
+    /// The result of all groups.
+    pub(super) fn into_results(mut self) -> Result<RecordBatch> {
+        self.emit(Arc::clone(self.shape.output()), |accumulator| Ok(vec![accumulator.evaluate(EmitTo::All)?]))
+    }
+
+    fn emit<F>(&mut self, schema: SchemaRef, values: F) -> Result<RecordBatch>
+    where
+        F: Fn(&mut Box<dyn GroupsAccumulator>) -> Result<Vec<ArrayRef>>,
+    {
+        if self.is_empty() {
+            return Ok(RecordBatch::new_empty(schema));
+        }
+        let mut columns = self.groups.emit(EmitTo::All)?;
+        for accumulator in &mut self.accumulators {
+            columns.extend(values(accumulator)?);
+        }
+        Ok(RecordBatch::try_new(schema, columns)?)
+    }
+}

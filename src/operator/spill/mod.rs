@@ -1,0 +1,23 @@
+//! Rows on disk, for every operator of ours that spills.
+//!
+//! ```text
+//! batches ─► Partitioner ─► 32 Partitions, each a list of Segments (one batch on disk) ─► rows_of ─► batches
+//!                │
+//!              Loan: what the budget has granted the operator, and what is insisted on
+//! ```
+
+mod compact;
+mod footprint;
+mod loan;
+mod metrics;
+mod partitioner;
+mod segment;
+
+pub(in crate::operator) use footprint::Footprint;
+pub(in crate::operator) use loan::{Loan, capacity};
+pub(in crate::operator) use metrics::SpillFigures;
+pub(in crate::operator) use partitioner::{Partition, Partitioned, Partitioner, Side, select};
+pub(in crate::operator) use segment::{Segment, rows_of};
+
+/// How many times rows are partitioned at most, into 32 partitions each time, before there is another way or none.
+pub(in crate::operator) const DEEPEST: usize = 6;

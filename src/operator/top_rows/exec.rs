@@ -1,0 +1,161 @@
+//! The operator: a cutoff, the engine's sort without a fetch, and the limit.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, Statistics};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::PhysicalSortExpr;
+use datafusion::physical_plan::execution_plan::CardinalityEffect;
+use datafusion::physical_plan::limit::LimitStream;
+use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, InputDistributionRequirements, PhysicalExpr,
+    PlanProperties, ReplaceChildrenOptions,
+};
+use futures::TryStreamExt;
+
+use super::cutoff::Cutoff;
+use crate::error::Error;
+use crate::operator::slot::plan_of;
+
+/// The first rows of an order, of each partition: as a `SortExec` with a fetch gives them, from disk if need be.
+#[derive(Debug)]
+pub(crate) struct TopRowsExec {
+    sort: Arc<SortExec>,
+    fetch: usize,
+    /// One for all partitions, where their first rows are merged.
+    shared: Option<Arc<Cutoff>>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl TopRowsExec {
+    /// The same rows as `sort`, which has a fetch, gives; `merged` when only the first of all partitions are wanted.
+    pub(crate) fn new(sort: SortExec, fetch: usize, merged: bool) -> Result<Self> {
+        let shared = if merged { Some(Arc::new(cutoff(&sort, fetch)?)) } else { None };
+        Ok(Self { sort: Arc::new(sort), fetch, shared, metrics: ExecutionPlanMetricsSet::new() })
+    }
+
+    fn with_sort(&self, sort: SortExec) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(Self::new(sort, self.fetch, self.shared.is_some())?))
+    }
+}
+
+fn cutoff(sort: &SortExec, fetch: usize) -> Result<Cutoff> {
+    let first: PhysicalSortExpr = sort.expr().first().clone();
+    Cutoff::new(first, fetch, &sort.input().schema())
+}
+
+impl DisplayAs for TopRowsExec {
+    fn fmt_as(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match t {
+            DisplayFormatType::TreeRender => writeln!(f, "fetch={}\n{}", self.fetch, self.sort.expr()),
+            _ => write!(f, "TopRowsExec: fetch={}, expr=[{}]", self.fetch, self.sort.expr()),
+        }
+    }
+}
+
+impl ExecutionPlan for TopRowsExec {
+    fn name(&self) -> &str {
+        "TopRowsExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.sort.properties()
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        self.sort.children()
+    }
+
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        self.sort.input_distribution_requirements()
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let replaced = Arc::clone(&self.sort).replace_children(children, options)?;
+        match replaced.downcast_ref::<SortExec>() {
+            Some(sort) => self.with_sort(sort.clone()),
+            None => Err(Error::internal("a sort became another operator").into()),
+        }
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.with_sort(self.sort.as_ref().clone())
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        self.sort.apply_expressions(f)
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let input = self.sort.input().execute(partition, Arc::clone(&context))?;
+        let cutoff = match &self.shared {
+            Some(shared) => Arc::clone(shared),
+            None => Arc::new(cutoff(&self.sort, self.fetch)?),
+        };
+        let left_out = MetricBuilder::new(&self.metrics).counter("rows_left_out", partition);
+        let rows = plan_of(passing(input, cutoff, left_out));
+        let sort = SortExec::new(self.sort.expr().clone(), rows);
+        let sorted = sort.execute(0, context)?;
+        // The figures of the sort inside, spilled bytes among them, are this operator's.
+        sort.metrics().into_iter().for_each(|metrics| {
+            metrics.iter().for_each(|metric| self.metrics.register(Arc::clone(metric)));
+        });
+        let baseline = BaselineMetrics::new(&ExecutionPlanMetricsSet::new(), partition);
+        Ok(Box::pin(LimitStream::new(sorted, 0, Some(self.fetch), baseline)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
+        self.sort.child_stats_requests(partition)
+    }
+
+    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        self.sort.statistics_from_inputs(inputs, args)
+    }
+
+    fn fetch(&self) -> Option<usize> {
+        Some(self.fetch)
+    }
+
+    fn cardinality_effect(&self) -> CardinalityEffect {
+        CardinalityEffect::LowerEqual
+    }
+}
+
+fn passing(input: SendableRecordBatchStream, cutoff: Arc<Cutoff>, left_out: Count) -> SendableRecordBatchStream {
+    let schema = input.schema();
+    let rows = input.and_then(move |batch| {
+        let before = batch.num_rows();
+        let passed = cutoff.filter(batch).inspect(|passed| left_out.add(before - passed.num_rows()));
+        futures::future::ready(passed)
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, rows))
+}

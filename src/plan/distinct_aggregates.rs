@@ -1,0 +1,193 @@
+//! The rule that counts distinct values by grouping them, each column by itself.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
+use datafusion::common::{Column, NullEquality, Result};
+use datafusion::functions::core::expr_fn::coalesce;
+use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
+use datafusion::logical_expr::{Aggregate, Expr, JoinType, LogicalPlan, LogicalPlanBuilder, when};
+use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+use datafusion::scalar::ScalarValue;
+
+/// Splits an aggregate with DISTINCT in several of its functions into one for each column and one for the rest, joined
+/// by their groups.
+///
+/// ```text
+/// Aggregate: by=[k], [count(DISTINCT a), count(DISTINCT b), sum(c)]
+///   t
+/// →
+/// Inner Join: k, NULL equals NULL
+///   Inner Join: k, NULL equals NULL
+///     Aggregate: by=[k], [count(DISTINCT a)]     ─► the engine makes it a grouping of (k, a), then of k
+///       t
+///     Aggregate: by=[k], [count(DISTINCT b)]
+///       t
+///   Aggregate: by=[k], [sum(c)]
+///     t
+/// ```
+///
+/// The engine alone keeps a set of values for each group, which can neither spill nor be shared between threads; groups
+/// can. Files by columns are read once in all, column by column. What is not the same when it is computed again, such
+/// as `random()`, stays as it is.
+#[derive(Debug)]
+pub(crate) struct DistinctAggregates;
+
+impl OptimizerRule for DistinctAggregates {
+    fn name(&self) -> &str {
+        "distinct_aggregates"
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        Some(ApplyOrder::TopDown)
+    }
+
+    fn supports_rewrite(&self) -> bool {
+        true
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, _: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        match plan {
+            LogicalPlan::Aggregate(aggregate) => match branches(&aggregate)? {
+                Some(branches) => Ok(Transformed::yes(join(&aggregate, branches)?)),
+                None => Ok(Transformed::no(LogicalPlan::Aggregate(aggregate))),
+            },
+            plan => Ok(Transformed::no(plan)),
+        }
+    }
+}
+
+/// The functions that go together, by their places among those of the aggregate; none where one aggregate will do.
+fn branches(aggregate: &Aggregate) -> Result<Option<Vec<Branch>>> {
+    let mut distinct: Vec<Branch> = Vec::new();
+    let mut rest = Branch::default();
+    for (place, expr) in aggregate.aggr_expr.iter().enumerate() {
+        let Some(value) = distinct_value(expr) else {
+            rest.push(place, expr.clone());
+            continue;
+        };
+        let function = with_value(expr, value.clone());
+        match distinct.iter_mut().find(|branch| branch.value.as_ref() == Some(&value)) {
+            Some(branch) => branch.push(place, function),
+            None => distinct.push(Branch { value: Some(value), functions: vec![(place, function)] }),
+        }
+    }
+    let engine_can = distinct.len() == 1 && rest.functions.iter().all(|(_, expr)| is_simple(expr));
+    let grouping_sets = matches!(aggregate.group_expr.first(), Some(Expr::GroupingSet(_)));
+    if distinct.is_empty() || engine_can || grouping_sets || is_volatile(aggregate)? {
+        return Ok(None);
+    }
+    distinct.extend((!rest.functions.is_empty()).then_some(rest));
+    Ok(Some(distinct))
+}
+
+#[derive(Default)]
+struct Branch {
+    /// What all its functions take the distinct values of.
+    value: Option<Expr>,
+    functions: Vec<(usize, Expr)>,
+}
+
+impl Branch {
+    fn push(&mut self, place: usize, function: Expr) {
+        self.functions.push((place, function));
+    }
+}
+
+/// The value that a function with DISTINCT looks at: NULL, which it leaves out, where its FILTER is not true.
+fn distinct_value(expr: &Expr) -> Option<Expr> {
+    let Expr::AggregateFunction(AggregateFunction { func, params }) = expr else { return None };
+    let AggregateFunctionParams { args, distinct: true, filter, order_by, null_treatment: None } = params else {
+        return None;
+    };
+    let leaves_nulls_out = matches!(func.name(), "count" | "sum" | "avg" | "min" | "max");
+    match (args.as_slice(), filter) {
+        ([value], None) if leaves_nulls_out && order_by.is_empty() => Some(value.clone()),
+        ([value], Some(filter)) if leaves_nulls_out && order_by.is_empty() => {
+            when(is_true(filter), value.clone()).end().ok()
+        }
+        _ => None,
+    }
+}
+
+fn is_true(filter: &Expr) -> Expr {
+    coalesce(vec![filter.clone(), Expr::Literal(ScalarValue::Boolean(Some(false)), None)])
+}
+
+fn with_value(expr: &Expr, value: Expr) -> Expr {
+    match expr.clone() {
+        Expr::AggregateFunction(mut call) => {
+            call.params.args = vec![value];
+            call.params.filter = None;
+            Expr::AggregateFunction(call)
+        }
+        expr => expr,
+    }
+}
+
+/// Whether the engine groups it beside a distinct function.
+fn is_simple(expr: &Expr) -> bool {
+    let Expr::AggregateFunction(AggregateFunction { func, params }) = expr else { return false };
+    matches!(func.name(), "sum" | "min" | "max")
+        && !params.distinct
+        && params.filter.is_none()
+        && params.order_by.is_empty()
+}
+
+fn is_volatile(aggregate: &Aggregate) -> Result<bool> {
+    let mut volatile = aggregate.group_expr.iter().chain(&aggregate.aggr_expr).any(Expr::is_volatile);
+    aggregate.input.apply_with_subqueries(|node| {
+        volatile |= node.expressions().iter().any(Expr::is_volatile);
+        Ok(if volatile { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    Ok(volatile)
+}
+
+fn join(aggregate: &Aggregate, branches: Vec<Branch>) -> Result<LogicalPlan> {
+    let groups = aggregate.group_expr.len();
+    let mut places = vec![None; aggregate.aggr_expr.len()];
+    let mut joined: Option<LogicalPlanBuilder> = None;
+    for (number, branch) in branches.into_iter().enumerate() {
+        for (place, _) in &branch.functions {
+            places[*place] = Some(column(number, groups + *place));
+        }
+        let plan = branch_plan(aggregate, branch, number)?;
+        joined = Some(match joined {
+            None => LogicalPlanBuilder::from(plan),
+            Some(left) if groups == 0 => left.cross_join(plan)?,
+            Some(left) => {
+                let keys = |branch| (0..groups).map(|group| column(branch, group)).collect::<Vec<_>>();
+                let keys = (keys(0), keys(number));
+                left.join_detailed(plan, JoinType::Inner, keys, None, NullEquality::NullEqualsNull)?
+            }
+        });
+    }
+    let columns = (0..groups).map(|group| Some(column(0, group))).chain(places).flatten();
+    let named = columns.enumerate().map(|(index, column)| {
+        let (qualifier, field) = aggregate.schema.qualified_field(index);
+        Expr::Column(column).alias_qualified(qualifier.cloned(), field.name())
+    });
+    let joined = joined.ok_or_else(|| crate::Error::internal("an aggregate without functions was split"))?;
+    joined.project(named.collect::<Vec<_>>())?.build()
+}
+
+/// The aggregate of one branch, with names that no other branch has.
+fn branch_plan(aggregate: &Aggregate, branch: Branch, number: usize) -> Result<LogicalPlan> {
+    let groups = aggregate.group_expr.len();
+    let (places, functions): (Vec<_>, Vec<_>) = branch.functions.into_iter().unzip();
+    let part = Aggregate::try_new(Arc::clone(&aggregate.input), aggregate.group_expr.clone(), functions)?;
+    let names = (0..groups).chain(places.into_iter().map(|place| groups + place));
+    let columns = names.zip(part.schema.iter()).map(|(name, (qualifier, field))| {
+        Expr::Column(Column::new(qualifier.cloned(), field.name())).alias(format!("column{name}"))
+    });
+    let columns = columns.collect::<Vec<_>>();
+    LogicalPlanBuilder::from(LogicalPlan::Aggregate(part)).project(columns)?.alias(branch_name(number))?.build()
+}
+
+fn branch_name(number: usize) -> String {
+    format!("__branch{number}")
+}
+
+fn column(branch: usize, index: usize) -> Column {
+    Column::new(Some(branch_name(branch)), format!("column{index}"))
+}
