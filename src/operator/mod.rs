@@ -3,23 +3,28 @@
 //! Writes of files: `CommitExec` makes them all or nothing out of a [`Staging`], `WriteInputExec` feeds them,
 //! `PartitionedParquet` writes one partition at a time. `SpillingHashJoinExec` is a hash join whose build side may be
 //! larger than memory, `SpillingAggregateExec` a grouped aggregate whose groups may be, `TopRowsExec` the
-//! first rows of an order, however many. What they share is in `spill` and `slot`.
+//! first rows of an order, however many, `SpillingWindowExec` window functions over partitions, however large. `LazyExec` starts a
+//! side of a join when it is wanted. What they share is in `spill` and `slot`.
 
 mod aggregate;
 mod commit;
 mod hash_join;
+mod lazy;
 mod partitioned_parquet;
 mod slot;
 mod spill;
 mod staging;
 mod staging_store;
 mod top_rows;
+mod window;
 mod write_input;
 
 pub(crate) use aggregate::SpillingAggregateExec;
 pub(crate) use commit::CommitExec;
 pub(crate) use hash_join::SpillingHashJoinExec;
+pub(crate) use lazy::LazyExec;
 pub(crate) use partitioned_parquet::PartitionedParquet;
 pub(crate) use staging::Staging;
 pub(crate) use top_rows::TopRowsExec;
+pub(crate) use window::SpillingWindowExec;
 pub(crate) use write_input::WriteInputExec;

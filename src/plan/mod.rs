@@ -7,6 +7,7 @@ mod checked_sum;
 mod distinct_aggregates;
 mod expressions;
 mod interruptible_joins;
+mod joins_in_turn;
 mod large_top_rows;
 mod multiset_operations;
 mod set_comparisons;
@@ -14,6 +15,7 @@ mod single_rows;
 mod sorted_partitions;
 mod spilling_aggregate;
 mod spilling_hash_join;
+mod spilling_window;
 mod subquery;
 mod subquery_values;
 mod sum_accumulator;
@@ -30,6 +32,7 @@ use checked_arithmetic::CheckedArithmetic;
 use checked_sum::CheckedSums;
 use distinct_aggregates::DistinctAggregates;
 use interruptible_joins::InterruptibleJoins;
+use joins_in_turn::JoinsInTurn;
 use large_top_rows::LargeTopRows;
 use multiset_operations::MultisetOperations;
 use set_comparisons::SetComparisons;
@@ -37,6 +40,7 @@ use single_rows::SingleRows;
 use sorted_partitions::SortedPartitions;
 use spilling_aggregate::SpillingAggregate;
 use spilling_hash_join::SpillingHashJoin;
+use spilling_window::SpillingWindow;
 use subquery_values::SubqueryValues;
 
 /// The analyzer rules in their order: ours that say a query in words that the engine has a plan for, the engine's,
@@ -63,9 +67,11 @@ pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
     let mut rules = PhysicalOptimizer::new().rules;
     rules.insert(0, Arc::new(SortedPartitions));
     rules.push(Arc::new(AtomicWrites));
+    rules.push(Arc::new(JoinsInTurn));
     rules.push(Arc::new(LargeTopRows));
     rules.push(Arc::new(SpillingAggregate));
     rules.push(Arc::new(SpillingHashJoin));
+    rules.push(Arc::new(SpillingWindow));
     rules.push(Arc::new(InterruptibleJoins));
     rules
 }

@@ -12,12 +12,14 @@ mod loan;
 mod metrics;
 mod partitioner;
 mod segment;
+mod spool;
 
 pub(in crate::operator) use footprint::Footprint;
 pub(in crate::operator) use loan::{Loan, capacity};
 pub(in crate::operator) use metrics::SpillFigures;
 pub(in crate::operator) use partitioner::{Partition, Partitioned, Partitioner, Side, select};
 pub(in crate::operator) use segment::{Segment, rows_of};
+pub(in crate::operator) use spool::Spool;
 
 /// How many times rows are partitioned at most, into 32 partitions each time, before there is another way or none.
 pub(in crate::operator) const DEEPEST: usize = 6;

@@ -1,0 +1,299 @@
+//! A partition that does not fit the budget, by way of the disk.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, UInt64Array};
+use datafusion::arrow::compute::{concat_batches, take_record_batch};
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use datafusion::common::{Result, ScalarValue};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::{Accumulator, WindowFrame, WindowFrameBound, WindowFrameUnits};
+use datafusion::physical_expr::window::{PlainAggregateWindowExpr, StandardWindowExpr, WindowExpr};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowUDFExpr};
+use datafusion::physical_plan::{ExecutionPlan, InputOrderMode};
+use futures::{StreamExt, TryStreamExt};
+
+use super::numbered::Numbered;
+use super::stream::Windows;
+use crate::error::Error;
+use crate::operator::slot::{SlotExec, Slots};
+use crate::operator::spill::{Segment, Spool, rows_of};
+
+/// How the values of one function are found, and the place of its column among those found the same way.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    /// The same value for all rows.
+    Value(usize),
+    /// While the rows are read in their order.
+    Forward(usize),
+    Numbered(usize),
+    /// While the rows are read from the last to the first.
+    Backward(usize),
+    NumberedBackward(usize),
+}
+
+/// Writes one partition to disk and gives it back with the values of all functions.
+pub(super) struct LargePartition {
+    windows: Windows,
+    ways: Vec<Way>,
+    values: Vec<(Arc<dyn WindowExpr>, Box<dyn Accumulator>)>,
+    forward: Vec<Arc<dyn WindowExpr>>,
+    backward: Vec<Arc<dyn WindowExpr>>,
+    numbered: Vec<Numbered>,
+    numbered_backward: Vec<Numbered>,
+    rows: Spool,
+}
+
+impl LargePartition {
+    /// Errors: a function that has to see all rows at once.
+    pub(super) fn new(windows: &Windows) -> Result<Self> {
+        let rows = Spool::create(&windows.context, &windows.figures)?;
+        let mut partition = Self {
+            windows: windows.clone(),
+            ways: Vec::new(),
+            values: Vec::new(),
+            forward: Vec::new(),
+            backward: Vec::new(),
+            numbered: Vec::new(),
+            numbered_backward: Vec::new(),
+            rows,
+        };
+        for function in windows.window.window_expr() {
+            let way = partition.way(function)?;
+            partition.ways.push(way);
+        }
+        Ok(partition)
+    }
+
+    fn way(&mut self, function: &Arc<dyn WindowExpr>) -> Result<Way> {
+        if let Some(accumulator) = accumulator(function)? {
+            self.values.push((Arc::clone(function), accumulator));
+            return Ok(Way::Value(self.values.len() - 1));
+        }
+        if let Some(numbered) = Numbered::new(function)? {
+            let backward = numbered.is_backward();
+            let all = if backward { &mut self.numbered_backward } else { &mut self.numbered };
+            all.push(numbered);
+            let place = all.len() - 1;
+            return Ok(if backward { Way::NumberedBackward(place) } else { Way::Numbered(place) });
+        }
+        if let Some(forward) = looking_back(function) {
+            self.forward.push(forward);
+            return Ok(Way::Forward(self.forward.len() - 1));
+        }
+        if let Some(backward) = function.get_reverse_expr().and_then(|reverse| looking_back(&reverse)) {
+            self.backward.push(backward);
+            return Ok(Way::Backward(self.backward.len() - 1));
+        }
+        Err(self.refusal(function))
+    }
+
+    fn refusal(&self, function: &Arc<dyn WindowExpr>) -> datafusion::common::DataFusionError {
+        let name = function.name();
+        Error::memory(format!("'{name}' has to see a whole partition at once, and one does not fit the memory limit"))
+            .with_hint("raise the memory limit, or use a frame that ends at the current row")
+            .into()
+    }
+
+    pub(super) fn push(&mut self, batch: RecordBatch) -> Result<()> {
+        for (function, accumulator) in &mut self.values {
+            accumulator.update_batch(&function.evaluate_args(&batch)?)?;
+        }
+        self.rows.push(&batch)
+    }
+
+    /// The rows with the values of all functions, once all rows are there.
+    pub(super) async fn finish(mut self) -> Result<SendableRecordBatchStream> {
+        let total = self.rows.rows() as u64;
+        self.numbered.iter_mut().chain(&mut self.numbered_backward).for_each(|numbered| numbered.begin(total));
+        let values = self.values.iter_mut().map(|(_, accumulator)| accumulator.evaluate());
+        let values = values.collect::<Result<Vec<_>>>()?;
+        let backward = self.read_backward().await?;
+        let segments = self.rows.take();
+        let rows = self.engine(self.forward.clone(), rows_of(segments, self.input()))?;
+        let schema = self.windows.schema();
+        let assembly = Assembly { partition: self, values, rows, backward };
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::try_unfold(assembly, Assembly::next))))
+    }
+
+    fn input(&self) -> SchemaRef {
+        self.windows.window.input().schema()
+    }
+
+    /// The rows of one partition with the values of functions that the engine finds while it reads them.
+    fn engine(
+        &self,
+        functions: Vec<Arc<dyn WindowExpr>>,
+        rows: SendableRecordBatchStream,
+    ) -> Result<SendableRecordBatchStream> {
+        if functions.is_empty() {
+            return Ok(rows);
+        }
+        let input = self.windows.window.input();
+        let slots = Slots::new(input.properties().output_partitioning().partition_count());
+        slots.put(self.windows.partition, rows);
+        // It stands for our own input: the engine looks which of the keys it is sorted by.
+        let input = Arc::new(SlotExec::new(Arc::clone(input), slots));
+        let window = BoundedWindowAggExec::try_new(functions, input, InputOrderMode::Sorted, true)?;
+        window.execute(self.windows.partition, Arc::clone(&self.windows.context))
+    }
+
+    /// The values of the functions that look ahead, on disk, in the order of the rows.
+    async fn read_backward(&mut self) -> Result<Backward> {
+        let functions = self.backward.len() + self.numbered_backward.len();
+        if functions == 0 {
+            return Ok(Backward::none());
+        }
+        let turned = turned(rows_of(self.rows.reversed(), self.input()));
+        let mut rows = self.engine(self.backward.clone(), turned)?;
+        let width = self.input().fields().len();
+        let mut spool = Spool::create(&self.windows.context, &self.windows.figures)?;
+        while let Some(batch) = rows.next().await.transpose()? {
+            let mut columns = batch.columns()[width..].to_vec();
+            for numbered in &mut self.numbered_backward {
+                columns.push(numbered.next(&batch)?);
+            }
+            spool.push(&unnamed(columns)?)?;
+        }
+        Ok(Backward::new(spool.reversed()))
+    }
+}
+
+/// The rows of `rows`, each batch from the last to the first.
+fn turned(rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
+    let schema = rows.schema();
+    let turned = rows.and_then(|batch| futures::future::ready(turn(&batch)));
+    Box::pin(RecordBatchStreamAdapter::new(schema, turned))
+}
+
+fn turn(batch: &RecordBatch) -> Result<RecordBatch> {
+    let indices = UInt64Array::from_iter_values((0..batch.num_rows() as u64).rev());
+    Ok(take_record_batch(batch, &indices)?)
+}
+
+fn unnamed(columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+    let field = |(index, column): (usize, &ArrayRef)| {
+        datafusion::arrow::datatypes::Field::new(index.to_string(), column.data_type().clone(), true)
+    };
+    let schema = Schema::new(columns.iter().enumerate().map(field).collect::<Vec<_>>());
+    Ok(RecordBatch::try_new(Arc::new(schema), columns)?)
+}
+
+/// The accumulator of an aggregate whose frame is the whole partition for every row.
+fn accumulator(function: &Arc<dyn WindowExpr>) -> Result<Option<Box<dyn Accumulator>>> {
+    let frame = function.get_window_frame();
+    let all_are_peers = frame.units == WindowFrameUnits::Range && function.order_by().is_empty();
+    let open = |bound: &WindowFrameBound| match bound {
+        WindowFrameBound::CurrentRow => all_are_peers,
+        bound => bound.is_unbounded(),
+    };
+    let Some(aggregate) = function.as_any().downcast_ref::<PlainAggregateWindowExpr>() else { return Ok(None) };
+    if !open(&frame.start_bound) || !open(&frame.end_bound) || says(function, "filter: Some(") {
+        return Ok(None);
+    }
+    aggregate.get_aggregate_expr().create_accumulator().map(Some)
+}
+
+/// The function as one that the engine evaluates while it reads the rows, where it can be said so.
+fn looking_back(function: &Arc<dyn WindowExpr>) -> Option<Arc<dyn WindowExpr>> {
+    if function.uses_bounded_memory() {
+        return Some(Arc::clone(function));
+    }
+    let standard = function.as_any().downcast_ref::<StandardWindowExpr>()?;
+    let first = udf_name(standard)? == "first_value" && !says(function, "ignore_nulls: true");
+    if !first || !function.get_window_frame().start_bound.is_unbounded() {
+        return None;
+    }
+    // The first of all rows is the first of those so far.
+    let start = WindowFrameBound::Preceding(ScalarValue::UInt64(None));
+    let frame = WindowFrame::new_bounds(WindowFrameUnits::Rows, start, WindowFrameBound::CurrentRow);
+    let expr = standard.get_standard_func_expr();
+    let (partition_by, order_by) = (standard.partition_by(), standard.order_by());
+    Some(Arc::new(StandardWindowExpr::new(Arc::clone(expr), partition_by, order_by, Arc::new(frame))))
+}
+
+/// The engine's name for a function that is no aggregate.
+pub(super) fn udf_name(standard: &StandardWindowExpr) -> Option<&str> {
+    Some(standard.get_standard_func_expr().as_any().downcast_ref::<WindowUDFExpr>()?.fun().name())
+}
+
+/// Whether a function has a property that the engine keeps to itself: FILTER, IGNORE NULLS.
+fn says(function: &Arc<dyn WindowExpr>, property: &str) -> bool {
+    format!("{function:?}").contains(property)
+}
+
+/// Puts the columns of all ways together, batch by batch.
+struct Assembly {
+    partition: LargePartition,
+    values: Vec<ScalarValue>,
+    rows: SendableRecordBatchStream,
+    backward: Backward,
+}
+
+impl Assembly {
+    async fn next(mut self) -> Result<Option<(RecordBatch, Self)>> {
+        let Some(batch) = self.rows.next().await.transpose()? else { return Ok(None) };
+        let rows = batch.num_rows();
+        let backward = self.backward.take(rows)?;
+        let numbered = self.partition.numbered.iter_mut().map(|numbered| numbered.next(&batch));
+        let numbered = numbered.collect::<Result<Vec<_>>>()?;
+        let width = self.partition.input().fields().len();
+        let mut columns = batch.columns()[..width].to_vec();
+        for way in &self.partition.ways {
+            columns.push(match way {
+                Way::Value(place) => self.values[*place].to_array_of_size(rows)?,
+                Way::Forward(place) => Arc::clone(batch.column(width + place)),
+                Way::Numbered(place) => Arc::clone(&numbered[*place]),
+                Way::Backward(place) => Arc::clone(&backward[*place]),
+                Way::NumberedBackward(place) => Arc::clone(&backward[self.partition.backward.len() + place]),
+            });
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let batch = RecordBatch::try_new_with_options(self.partition.windows.schema(), columns, &options)?;
+        Ok(Some((batch, self)))
+    }
+}
+
+/// Columns that were written from the last row to the first, read from the first to the last.
+struct Backward {
+    segments: VecDeque<Segment>,
+    /// Rows that are read and not yet taken.
+    read: Option<RecordBatch>,
+}
+
+impl Backward {
+    fn none() -> Self {
+        Self::new(Vec::new())
+    }
+
+    fn new(segments: Vec<Segment>) -> Self {
+        Self { segments: segments.into(), read: None }
+    }
+
+    /// The columns of the next `rows` rows; no columns where there are none.
+    fn take(&mut self, rows: usize) -> Result<Vec<ArrayRef>> {
+        let mut parts = Vec::new();
+        let mut left = rows;
+        while left > 0 {
+            let batch = match self.read.take() {
+                Some(batch) => batch,
+                None => match self.segments.pop_front() {
+                    Some(segment) => turn(&segment.read()?)?,
+                    None => break,
+                },
+            };
+            let part = batch.slice(0, left.min(batch.num_rows()));
+            left -= part.num_rows();
+            self.read = (part.num_rows() < batch.num_rows())
+                .then(|| batch.slice(part.num_rows(), batch.num_rows() - part.num_rows()));
+            parts.push(part);
+        }
+        match parts.first() {
+            Some(first) => Ok(concat_batches(&first.schema(), &parts)?.columns().to_vec()),
+            None => Ok(Vec::new()),
+        }
+    }
+}
