@@ -251,7 +251,7 @@ impl ContextBuilder {
         let memory = Memory::new(self.memory_limit.unwrap_or_default(), self.spill_dir.as_deref(), self.spill_limit)?;
         let memory = Arc::new(memory);
         let builder = SessionStateBuilder::new()
-            .with_config(config(threads).with_option_extension(Settings::new(Arc::clone(&memory))))
+            .with_config(config(threads, memory.limit()).with_option_extension(Settings::new(Arc::clone(&memory))))
             .with_runtime_env(Arc::clone(&memory.runtime))
             .with_default_features()
             .with_analyzer_rules(plan::analyzer_rules())
@@ -264,8 +264,11 @@ impl ContextBuilder {
 }
 
 /// The engine's options where ours differ from its defaults.
-fn config(threads: usize) -> SessionConfig {
+fn config(threads: usize, limit: MemoryLimit) -> SessionConfig {
+    // What each sort keeps back for merging its runs, without a way to give it up: a plan has several of them.
+    let merge = usize::try_from(limit.bytes() / 64).unwrap_or(usize::MAX).clamp(1 << 20, 10 << 20);
     SessionConfig::new()
+        .with_sort_spill_reservation_bytes(merge)
         .with_target_partitions(threads)
         .with_information_schema(true)
         .set_str("datafusion.execution.spill_compression", "lz4_frame")

@@ -21,9 +21,14 @@ use crate::error::Error;
 ///    the protected reserve, which is kept for those that cannot);
 /// 2. once more than half of the capacity is reserved, a consumer that can spill stays within its fair share of what
 ///    the others, that cannot, leave over. Before that one large sort may take what it likes;
-/// 3. the resident size of the process, sampled, has room for it below the last sixteenth of the limit (consumers that
-///    can spill only: refusing the others would kill queries that may well end inside the limit). A consumer's working set, a 32nd of the capacity and
-///    at least 8 MB, is granted whatever the resident size: who holds next to nothing has nothing to spill.
+/// 3. the resident size of the process, sampled, has room for it below the last eighth of the limit (consumers that
+///    can spill only: refusing the others would kill queries that may well end inside the limit). A consumer's working
+///    set, a 32nd of the capacity and at least 8 MB, is granted whatever the resident size: who holds next to nothing
+///    has nothing to spill.
+///
+/// A consumer that cannot spill, and would be refused for the sum alone, may take what is reserved but not really held:
+/// up to the whole of the limit, while the resident size is below the last eighth. Before anybody is refused for the
+/// resident size, the allocator gives back what is free ([`set_purge`](super::set_purge)).
 ///
 /// ```text
 ///   0                    half                                     capacity
@@ -147,8 +152,11 @@ impl Budget {
 
     /// Grants a request (0), or tells how many bytes must leave for disk first.
     fn request(&self, reservation: &MemoryReservation, more: usize, evicted: bool) -> EngineResult<usize> {
-        let resident = self.resident.bytes();
         let mut state = self.state.lock();
+        let high = state.high();
+        drop(state);
+        let resident = self.resident.below(high.saturating_sub(more as u64));
+        state = self.state.lock();
         match state.judge(reservation.consumer(), more, resident, evicted) {
             Some(0) => state.take(reservation.consumer(), more),
             Some(short) => return Ok(short),
@@ -187,6 +195,11 @@ impl State {
         self.capacity / 8
     }
 
+    /// The resident size from which operators spill.
+    fn high(&self) -> u64 {
+        self.limit - self.limit / 8
+    }
+
     /// How much one spilling consumer may hold when room is short.
     fn fair_share(&self) -> usize {
         let operators = self.consumers.values().filter(|consumer| consumer.evict.is_none());
@@ -213,15 +226,19 @@ impl State {
             Some(known) => (known.holder.reserved, known.evict.is_some()),
             None => (0, false),
         };
-        let ceiling = if spills { self.capacity - self.protected() } else { self.capacity };
-        let over = self.reserved.saturating_add(more).saturating_sub(ceiling);
         let resident = resident.saturating_add(more as u64);
+        let ceiling = match spills {
+            true => self.capacity - self.protected(),
+            false if resident <= self.high() => usize::try_from(self.limit).unwrap_or(usize::MAX),
+            false => self.capacity,
+        };
+        let over = self.reserved.saturating_add(more).saturating_sub(ceiling);
         if is_table {
             // A table takes what is free and drives nobody out. It stops before the process is full: what it gives back
             // later, the allocator does not give back at once.
-            return (over == 0 && resident <= self.limit - self.limit / 8).then_some(0);
+            return (over == 0 && resident <= self.high()).then_some(0);
         }
-        let crowded = resident.saturating_sub(self.limit - self.limit / 16) as usize;
+        let crowded = resident.saturating_sub(self.high()) as usize;
         let crowded = match spills && own.saturating_add(more) > self.working_set() {
             // What was freed has not left the process yet: who can spill does.
             true if evicted && crowded > 0 => return None,

@@ -27,6 +27,7 @@ pub use limit::MemoryLimit;
 pub(crate) use limit::bytes;
 pub use limit::parse_bytes;
 pub(crate) use owned_folder::OwnedFolder;
+pub use resident::set_purge;
 pub(crate) use runtime::Memory;
 pub use spill_folder::SpillFolder;
 pub(crate) use store::{Store, StoredBatch};

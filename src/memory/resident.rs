@@ -1,5 +1,6 @@
 //! What the process really holds, as the operating system counts it.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -25,11 +26,26 @@ pub(crate) fn peak() -> u64 {
     getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss() as u64 * unit)
 }
 
+/// How the program's allocator gives memory back that is free but kept; see [`set_purge`].
+static PURGE: OnceLock<fn()> = OnceLock::new();
+
+/// Tells how to have the program's allocator give free memory back to the system: it is called when the resident size
+/// nears the limit, at most once in 20 milliseconds. The first call counts; without one nothing is purged.
+///
+/// ```
+/// partita::memory::set_purge(|| { /* such as jemalloc's `arena.4096.purge` */ });
+/// ```
+pub fn set_purge(purge: fn()) {
+    // A second allocator there is not.
+    let _ = PURGE.set(purge);
+}
+
 /// The resident size, looked up at most once in [`Sampler::INTERVAL_MICROS`]: cheap enough for every reservation.
 #[derive(Debug)]
 pub(crate) struct Sampler {
     start: Instant,
     taken: AtomicU64,
+    purged: AtomicU64,
     bytes: AtomicU64,
 }
 
@@ -37,8 +53,16 @@ impl Sampler {
     /// A look-up takes about 3 µs; one in 2 ms is a seventh of a percent of one core.
     const INTERVAL_MICROS: u64 = 2_000;
 
+    /// Purged pages come back as faults: not for every batch.
+    const PURGE_INTERVAL_MICROS: u64 = 20_000;
+
     pub(crate) fn new() -> Self {
-        Self { start: Instant::now(), taken: AtomicU64::new(0), bytes: AtomicU64::new(current()) }
+        Self {
+            start: Instant::now(),
+            taken: AtomicU64::new(0),
+            purged: AtomicU64::new(0),
+            bytes: AtomicU64::new(current()),
+        }
     }
 
     /// The resident size in bytes, at most two milliseconds old.
@@ -48,6 +72,20 @@ impl Sampler {
         let due = now.saturating_sub(taken) >= Self::INTERVAL_MICROS;
         // One thread wins the exchange and looks; the others take what was seen last.
         if due && self.taken.compare_exchange(taken, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            self.refresh();
+        }
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// The resident size in bytes, after free memory was given back where it is above `high`.
+    pub(crate) fn below(&self, high: u64) -> u64 {
+        let bytes = self.bytes();
+        let Some(purge) = PURGE.get().filter(|_| bytes > high) else { return bytes };
+        let now = self.start.elapsed().as_micros() as u64;
+        let purged = self.purged.load(Ordering::Relaxed);
+        let due = now.saturating_sub(purged) >= Self::PURGE_INTERVAL_MICROS;
+        if due && self.purged.compare_exchange(purged, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            purge();
             self.refresh();
         }
         self.bytes.load(Ordering::Relaxed)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
-use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::Result;
 use datafusion::logical_expr::GroupsAccumulator;
 use datafusion::physical_expr::GroupsAccumulatorAdapter;
@@ -97,6 +97,17 @@ impl Shape {
     /// An accumulator without groups for each function.
     pub(super) fn accumulators(&self) -> Result<Vec<Box<dyn GroupsAccumulator>>> {
         self.functions.iter().map(accumulator).collect()
+    }
+
+    /// Whether such rows are groups with their states.
+    pub(super) fn has_states(&self, rows: Rows) -> bool {
+        rows == Rows::States || !self.input_is_raw
+    }
+
+    /// A batch of groups with their states, as it is written to disk.
+    pub(super) fn as_states(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.state), batch.columns().to_vec(), &options)?)
     }
 
     pub(super) fn evaluate(&self, batch: &RecordBatch, rows: Rows) -> Result<Evaluated> {

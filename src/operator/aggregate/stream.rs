@@ -65,10 +65,18 @@ impl Aggregation {
         let side = self.shape.side(level);
         let mut table = Table::new(&self.shape)?;
         let mut disk: Option<Partitioner<'_>> = None;
+        let mut seen = 0;
+        let mut passes = false;
         let reserve = |bytes| if can_split { self.loan.reserve(bytes) } else { self.loan.reserve_last(bytes) };
         while let Some(batch) = input.next().await {
             let batch = batch?;
+            if let (true, Some(disk)) = (passes, &mut disk) {
+                disk.push(self.shape.as_states(&batch)?).await?;
+                continue;
+            }
+            seen += batch.num_rows();
             if !table.is_empty() && reserve(table.bytes_with(batch.num_rows())).is_err() {
+                passes = self.passes(&table, seen, rows);
                 self.spill(&mut table, &side, &mut disk).await?;
             }
             {
@@ -79,6 +87,7 @@ impl Aggregation {
                 if !can_split {
                     return Err(refusal);
                 }
+                passes = self.passes(&table, seen, rows);
                 self.spill(&mut table, &side, &mut disk).await?;
             }
         }
@@ -89,6 +98,12 @@ impl Aggregation {
             Some(disk) => Ok(Filled::Disk(disk.finish().await?.partitions)),
             None => Ok(Filled::Memory(table)),
         }
+    }
+
+    /// Whether rows that are states already go to disk as they are, from the first time on that memory is refused: where
+    /// most are groups of their own, looking for groups among the later ones is work for nothing.
+    fn passes(&self, table: &Table, seen: usize, rows: Rows) -> bool {
+        self.shape.has_states(rows) && table.groups() > seen / 2
     }
 
     /// Writes the states of all groups; the table is empty then.

@@ -211,7 +211,8 @@ impl<'a> Partitioner<'a> {
         self.split(input).await
     }
 
-    async fn push(&mut self, batch: RecordBatch) -> Result<()> {
+    /// Splits a batch, sooner or later.
+    pub(in crate::operator) async fn push(&mut self, batch: RecordBatch) -> Result<()> {
         let before = self.gathered_bytes();
         self.gather(batch)?;
         let more = self.gathered_bytes() - before;
