@@ -15,11 +15,13 @@ mod slot;
 mod spill;
 mod staging;
 mod staging_store;
+#[cfg(test)]
+mod tests;
 mod top_rows;
 mod window;
 mod write_input;
 
-pub(crate) use aggregate::SpillingAggregateExec;
+pub(crate) use aggregate::{SpillingAggregateExec, keeps_every_value};
 pub(crate) use commit::CommitExec;
 pub(crate) use hash_join::SpillingHashJoinExec;
 pub(crate) use lazy::LazyExec;

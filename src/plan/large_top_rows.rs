@@ -14,7 +14,7 @@ use datafusion::physical_plan::{ChildrenPropertiesMode, ExecutionPlan, ReplaceCh
 use crate::operator::TopRowsExec;
 
 /// So many bytes of rows are left to the engine's heap, which cannot spill.
-const SMALL: usize = 2 << 20;
+const SMALL: usize = if cfg!(test) { 2 << 10 } else { 2 << 20 };
 
 /// Puts an operator that sorts by way of the disk in the place of a sort with a large fetch.
 ///

@@ -1,4 +1,4 @@
-//! Grouped aggregates whose groups do not need to fit into memory.
+//! Aggregates whose groups, or values, do not need to fit into memory.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::aggregates::{AggregateExec, AggregateInputMode, AggregateOutputMode};
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateInputMode, AggregateMode, AggregateOutputMode};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, InputOrderMode};
 
-use crate::operator::SpillingAggregateExec;
+use crate::operator::{SpillingAggregateExec, keeps_every_value};
 
 /// Puts an aggregate that spills by partitions in place of the engine's, whose merge of sorted runs can be refused the
 /// memory it needs.
@@ -21,7 +21,7 @@ use crate::operator::SpillingAggregateExec;
 /// ```
 ///
 /// A partial aggregate hands on what it has when it is refused memory, and one over sorted input holds one group:
-/// both are left to the engine, and so is one that needs a few groups only.
+/// both are left to the engine, and so is one that needs a few groups only. Without groups, it is medians that need room.
 #[derive(Debug)]
 pub(crate) struct SpillingAggregate;
 
@@ -47,13 +47,24 @@ impl PhysicalOptimizerRule for SpillingAggregate {
 }
 
 fn can_spill(aggregate: &AggregateExec) -> bool {
+    let bounded_input = !aggregate.input().boundedness().is_unbounded();
+    bounded_input
+        && if aggregate.group_expr().is_true_no_grouping() { takes_values(aggregate) } else { groups(aggregate) }
+}
+
+/// Without groups, all functions but a few hold a bounded amount.
+fn takes_values(aggregate: &AggregateExec) -> bool {
+    use AggregateMode::{Final, Partial, Single};
+    matches!(aggregate.mode(), Partial | Final | Single)
+        && aggregate.aggr_expr().iter().any(|function| keeps_every_value(function))
+}
+
+fn groups(aggregate: &AggregateExec) -> bool {
     let groups = aggregate.group_expr();
     // Of rows, the engine alone makes the groups of empty grouping sets.
     let one_set = groups.is_single() || aggregate.mode().input_mode() == AggregateInputMode::Partial;
     aggregate.mode().output_mode() == AggregateOutputMode::Final
-        && !groups.is_true_no_grouping()
         && one_set
         && aggregate.limit_options().is_none()
         && *aggregate.input_order_mode() == InputOrderMode::Linear
-        && !aggregate.input().boundedness().is_unbounded()
 }

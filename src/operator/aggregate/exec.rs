@@ -1,4 +1,4 @@
-//! The operator: the engine's grouped aggregate, with another way to disk.
+//! The operator: the engine's aggregate, with another way to disk.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,8 @@ use std::sync::Arc;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateOutputMode};
 use datafusion::physical_plan::execution_plan::CardinalityEffect;
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
@@ -15,12 +16,14 @@ use datafusion::physical_plan::{
     PlanProperties, ReplaceChildrenOptions,
 };
 
-use super::shape::Shape;
+use super::shape::{Shape, is_median};
 use super::stream::Aggregation;
+use super::whole;
 use crate::error::Error;
 use crate::operator::spill::{Loan, SpillFigures};
 
-/// A grouped aggregate of the engine, final or single, whose groups go through disk where the budget refuses them.
+/// An aggregate of the engine that goes through disk where the budget refuses its state: a final or single one with
+/// groups, or any without groups that takes a median.
 #[derive(Debug)]
 pub(crate) struct SpillingAggregateExec {
     aggregate: Arc<AggregateExec>,
@@ -34,6 +37,11 @@ impl SpillingAggregateExec {
         let shape = Arc::new(Shape::new(&aggregate)?);
         Ok(Self { aggregate, shape, metrics: ExecutionPlanMetricsSet::new() })
     }
+}
+
+/// Whether the function needs to see every value, and has a way to do so from disk.
+pub(crate) fn keeps_every_value(function: &AggregateFunctionExpr) -> bool {
+    is_median(function)
 }
 
 impl DisplayAs for SpillingAggregateExec {
@@ -102,7 +110,12 @@ impl ExecutionPlan for SpillingAggregateExec {
             figures,
             baseline: BaselineMetrics::new(&self.metrics, partition),
         };
-        Ok(aggregation.stream(input))
+        Ok(match self.aggregate.group_expr().is_true_no_grouping() {
+            true => {
+                whole::stream(aggregation, input, self.aggregate.mode().output_mode() == AggregateOutputMode::Partial)
+            }
+            false => aggregation.stream(input),
+        })
     }
 
     fn metrics(&self) -> Option<MetricsSet> {

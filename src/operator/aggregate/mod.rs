@@ -8,15 +8,20 @@
 //!        partitions on disk, by hash of the group ◄─ again and again
 //!            │ after the input, one by one
 //!            ├─ its groups fit ──► Table ──► rows
-//!            └─ they do not ──► partitioned again, with another hash seed
+//!            ├─ they do not ──► partitioned again, with another hash seed
+//!            └─ it is one group ──► its values sorted, for a median             (large_group.rs)
 //! ```
+//!
+//! Without groups, the engine's aggregate is bounded for all functions but a few; medians are taken from it (whole.rs).
 //!
 //! Groups are found and aggregated by the engine's own `GroupValues` and `GroupsAccumulator`s. The engine's way to disk
 //! sorts states and merges the runs; that takes memory for every run at the end, and dies of it.
 
 mod exec;
+mod large_group;
 mod shape;
 mod stream;
 mod table;
+mod whole;
 
-pub(crate) use exec::SpillingAggregateExec;
+pub(crate) use exec::{SpillingAggregateExec, keeps_every_value};

@@ -6,7 +6,7 @@ use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::Result;
-use datafusion::logical_expr::GroupsAccumulator;
+use datafusion::logical_expr::{Accumulator, GroupsAccumulator};
 use datafusion::physical_expr::GroupsAccumulatorAdapter;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::expressions::Column;
@@ -35,6 +35,7 @@ pub(super) struct Shape {
     input_is_raw: bool,
     input: Vec<Vec<Arc<dyn PhysicalExpr>>>,
     states: Vec<Vec<Arc<dyn PhysicalExpr>>>,
+    raw: SchemaRef,
     groups: SchemaRef,
     state: SchemaRef,
     output: SchemaRef,
@@ -65,6 +66,7 @@ impl Shape {
             filters: aggregate.filter_expr().to_vec(),
             group_by,
             functions,
+            raw: aggregate.input_schema(),
             groups,
             state: Arc::new(Schema::new(fields)),
             output: aggregate.schema(),
@@ -94,7 +96,36 @@ impl Shape {
         Side { schema: Arc::clone(&self.state), keys, nulls: datafusion::common::NullEquality::NullEqualsNull, level }
     }
 
-    /// An accumulator without groups for each function.
+    pub(super) fn functions(&self) -> &[Arc<AggregateFunctionExpr>] {
+        &self.functions
+    }
+
+    /// The columns of the rows that were aggregated first of all.
+    pub(super) fn input_schema(&self) -> &SchemaRef {
+        &self.raw
+    }
+
+    /// Whether the state of that function is a list of all values, of which only those in the middle matter.
+    pub(super) fn is_median(&self, function: usize) -> bool {
+        is_median(&self.functions[function])
+    }
+
+    /// Whether states are lists that grow with every row, and are none the smaller for having been merged.
+    pub(super) fn keeps_values(&self) -> bool {
+        self.state.fields().iter().skip(self.groups.fields().len()).any(|field| field.data_type().is_list())
+    }
+
+    /// The accumulator of that function for one group.
+    pub(super) fn accumulator(&self, function: usize) -> Result<Box<dyn Accumulator>> {
+        self.functions[function].create_accumulator()
+    }
+
+    /// The same for every function.
+    pub(super) fn row_accumulators(&self) -> Result<Vec<Box<dyn Accumulator>>> {
+        self.functions.iter().map(|function| function.create_accumulator()).collect()
+    }
+
+    /// An accumulator of many groups for each function.
     pub(super) fn accumulators(&self) -> Result<Vec<Box<dyn GroupsAccumulator>>> {
         self.functions.iter().map(accumulator).collect()
     }
@@ -124,6 +155,11 @@ impl Shape {
         });
         Ok(Evaluated { groups, arguments: arguments.collect::<Result<_>>()?, merges: !is_raw })
     }
+}
+
+/// Whether it is the median of all values that are not NULL.
+pub(super) fn is_median(function: &AggregateFunctionExpr) -> bool {
+    function.fun().name() == "median" && !function.is_distinct()
 }
 
 fn named(field: &Arc<datafusion::arrow::datatypes::Field>, index: usize) -> Column {

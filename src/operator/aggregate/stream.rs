@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::common::Result;
+use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::metrics::BaselineMetrics;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, TryStreamExt};
 
+use super::large_group;
 use super::shape::{Rows, Shape};
 use super::table::Table;
 use crate::operator::spill::{DEEPEST, Loan, Partition, Partitioner, SpillFigures, rows_of};
@@ -103,7 +104,7 @@ impl Aggregation {
     /// Whether rows that are states already go to disk as they are, from the first time on that memory is refused: where
     /// most are groups of their own, looking for groups among the later ones is work for nothing.
     fn passes(&self, table: &Table, seen: usize, rows: Rows) -> bool {
-        self.shape.has_states(rows) && table.groups() > seen / 2
+        self.shape.has_states(rows) && (self.shape.keeps_values() || table.groups() > seen / 2)
     }
 
     /// Writes the states of all groups; the table is empty then.
@@ -142,6 +143,21 @@ impl Rest {
         Ok(())
     }
 
+    async fn aggregate(&mut self, partition: Partition, level: usize) -> Result<()> {
+        let is_one_group = !partition.can_split();
+        let states = rows_of(partition.segments.clone(), Arc::clone(self.aggregation.shape.state()));
+        let filled = self.aggregation.fill(states, Rows::States, level, !is_one_group && level < DEEPEST).await;
+        match filled {
+            Err(DataFusionError::ResourcesExhausted(_)) if is_one_group => {
+                self.aggregation.loan.shrink_to(0);
+                self.results = large_group::result(&self.aggregation, partition.segments).await?;
+                self.sent = 0;
+                Ok(())
+            }
+            filled => self.take(filled?, level),
+        }
+    }
+
     async fn next(mut self) -> Result<Option<(RecordBatch, Self)>> {
         loop {
             let left = self.results.num_rows() - self.sent;
@@ -156,10 +172,7 @@ impl Rest {
             self.sent = 0;
             self.aggregation.loan.shrink_to(0);
             let Some((partition, level)) = self.partitions.pop() else { return Ok(None) };
-            let can_split = partition.can_split() && level < DEEPEST;
-            let states = rows_of(partition.segments, Arc::clone(self.aggregation.shape.state()));
-            let filled = self.aggregation.fill(states, Rows::States, level, can_split).await?;
-            self.take(filled, level)?;
+            self.aggregate(partition, level).await?;
         }
     }
 }

@@ -57,6 +57,8 @@ impl Table {
     /// The bytes it holds.
     pub(super) fn bytes(&self) -> usize {
         let states = self.accumulators.iter().map(|accumulator| accumulator.size()).sum::<usize>();
+        // Lists of values are copied where states are written and results are made.
+        let states = if self.shape.keeps_values() { 2 * states } else { states };
         self.groups.size() + states + size_of::<usize>() * self.indices.capacity()
     }
 

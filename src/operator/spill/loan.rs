@@ -82,6 +82,11 @@ impl Loan {
         })
     }
 
+    /// As much as may be taken without thinking of others, in bytes.
+    pub(in crate::operator) fn modest(&self) -> usize {
+        self.modest.max(FLOOR)
+    }
+
     /// Gives back what exceeds `total` bytes.
     pub(in crate::operator) fn shrink_to(&self, total: usize) {
         self.reservation.shrink(self.reservation.size().saturating_sub(total));

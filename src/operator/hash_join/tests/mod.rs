@@ -3,4 +3,3 @@
 mod cases;
 mod equality;
 mod plans;
-mod small_pool;

@@ -7,7 +7,6 @@ use datafusion::arrow::array::{ArrayRef, Int64Array, StringViewArray};
 use datafusion::arrow::compute::{cast, concat_batches};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::{JoinSide, JoinType, NullEquality};
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::source::DataSourceExec;
@@ -22,7 +21,7 @@ use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr, collect_partitioned};
 use datafusion::prelude::SessionConfig;
 
-use super::small_pool::SmallPool;
+use crate::operator::tests::{SmallPool, rows_of_batch};
 
 /// One row: two keys and a value.
 pub(super) type Row = (Option<i64>, Option<i64>, i64);
@@ -190,13 +189,5 @@ fn source(partitions: Vec<Vec<RecordBatch>>, schema: SchemaRef, order: Option<Le
 /// Runs `plan` and writes each of its rows as text.
 pub(super) async fn rows_of(plan: Arc<dyn ExecutionPlan>, task: Arc<TaskContext>) -> Rows {
     let partitions = collect_partitioned(plan, task).await.unwrap();
-    partitions.iter().map(|batches| batches.iter().flat_map(texts).collect()).collect()
-}
-
-fn texts(batch: &RecordBatch) -> Vec<String> {
-    let options = FormatOptions::default().with_null("NULL");
-    let columns = batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options).unwrap());
-    let columns: Vec<_> = columns.collect();
-    let row = |row| columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join(" | ");
-    (0..batch.num_rows()).map(row).collect()
+    partitions.iter().map(|batches| batches.iter().flat_map(rows_of_batch).collect()).collect()
 }

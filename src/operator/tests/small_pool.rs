@@ -1,4 +1,4 @@
-//! A pool that is small for joins alone.
+//! A pool that is small for operators of ours alone.
 
 use std::fmt;
 
@@ -6,15 +6,15 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryLimit, MemoryPool, MemoryReservation};
 use parking_lot::Mutex;
 
-/// Refuses our joins what exceeds its limit, and nobody else: the engine's sort wants megabytes for three rows.
+/// Refuses our operators what exceeds its limit, and nobody else: the engine's sort wants megabytes for three rows.
 #[derive(Debug)]
-pub(super) struct SmallPool {
+pub(in crate::operator) struct SmallPool {
     limit: usize,
     used: Mutex<usize>,
 }
 
 impl SmallPool {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(in crate::operator) fn new(limit: usize) -> Self {
         Self { limit, used: Mutex::new(0) }
     }
 }
@@ -34,7 +34,7 @@ impl MemoryPool for SmallPool {
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         let mut used = self.used.lock();
-        if reservation.consumer().name().contains("Join") && *used + additional > self.limit {
+        if reservation.consumer().name().starts_with("Spilling") && *used + additional > self.limit {
             return Err(DataFusionError::ResourcesExhausted(format!("{} of {} bytes are used", used, self.limit)));
         }
         *used += additional;

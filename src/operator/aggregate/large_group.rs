@@ -1,0 +1,162 @@
+//! One group whose state does not fit, from its states on disk.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray};
+use datafusion::arrow::compute::{SortColumn, concat, filter, is_not_null};
+use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::utils::evaluate_partition_ranges;
+use datafusion::common::{Result, ScalarValue};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::Accumulator;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::{StreamExt, TryStreamExt};
+
+use super::shape::{Rows, Shape};
+use super::stream::Aggregation;
+use crate::error::Error;
+use crate::operator::slot::plan_of;
+use crate::operator::spill::{Segment, rows_of};
+
+/// The result of the group that all of `states` belong to, as one row.
+///
+/// A median is found by sorting all values, by way of the disk, and taking those in the middle. All other functions
+/// merge their states, which have to fit.
+pub(super) async fn result(aggregation: &Aggregation, states: Vec<Segment>) -> Result<RecordBatch> {
+    let shape = &aggregation.shape;
+    let read = || rows_of(states.clone(), Arc::clone(shape.state()));
+    let width = shape.groups().fields().len();
+    let mut columns = match states.first() {
+        Some(first) => first.read()?.slice(0, 1).columns()[..width].to_vec(),
+        None => return Err(Error::internal("a group without a state").into()),
+    };
+    let merged = merge(aggregation, read(), &columns).await?;
+    for (function, merged) in merged.into_iter().enumerate() {
+        columns.push(match merged {
+            Some(mut accumulator) => accumulator.evaluate()?.to_array()?,
+            None => median(aggregation, function, values_of(shape, function, read())?).await?,
+        });
+    }
+    Ok(RecordBatch::try_new(Arc::clone(shape.output()), columns)?)
+}
+
+/// The merged states of all functions but medians.
+async fn merge(
+    aggregation: &Aggregation,
+    mut rows: SendableRecordBatchStream,
+    group: &[ArrayRef],
+) -> Result<Vec<Option<Box<dyn Accumulator>>>> {
+    let shape = &aggregation.shape;
+    let accumulators = (0..shape.functions().len()).map(|function| match shape.is_median(function) {
+        true => Ok(None),
+        false => shape.accumulator(function).map(Some),
+    });
+    let mut accumulators = accumulators.collect::<Result<Vec<_>>>()?;
+    while let Some(batch) = rows.next().await.transpose()? {
+        one_group(&batch, group)?;
+        let states = shape.evaluate(&batch, Rows::States)?.arguments;
+        for (accumulator, (states, _)) in accumulators.iter_mut().zip(&states) {
+            if let Some(accumulator) = accumulator {
+                accumulator.merge_batch(states)?;
+            }
+        }
+        aggregation.loan.reserve_last(accumulators.iter().flatten().map(|accumulator| accumulator.size()).sum())?;
+    }
+    Ok(accumulators)
+}
+
+/// Two groups of one hash cannot be told apart by any partitioning.
+fn one_group(batch: &RecordBatch, group: &[ArrayRef]) -> Result<()> {
+    let columns = &batch.columns()[..group.len()];
+    let keys = columns.iter().map(|values| SortColumn { values: Arc::clone(values), options: None });
+    let mut same = evaluate_partition_ranges(batch.num_rows(), &keys.collect::<Vec<_>>())?.len() <= 1;
+    for (values, first) in columns.iter().zip(group).filter(|_| batch.num_rows() > 0) {
+        same &= ScalarValue::try_from_array(values, 0)? == ScalarValue::try_from_array(first, 0)?;
+    }
+    if same {
+        return Ok(());
+    }
+    let message = "two groups have the same hash, and do not fit the memory limit together";
+    Err(Error::memory(message).with_hint("raise the memory limit").into())
+}
+
+/// The values that the states of a median are lists of, without NULLs.
+fn values_of(
+    shape: &Arc<Shape>,
+    function: usize,
+    states: SendableRecordBatchStream,
+) -> Result<SendableRecordBatchStream> {
+    let value_type = shape.functions()[function].expressions()[0].data_type(shape.input_schema())?;
+    let schema: SchemaRef = Arc::new(Schema::new(vec![Field::new("value", value_type, true)]));
+    let (shape, of) = (Arc::clone(shape), Arc::clone(&schema));
+    let values = states.map(move |states| {
+        let states = shape.evaluate(&states?, Rows::States)?.arguments;
+        let lists = states[function].0.first().and_then(|lists| lists.as_list_opt::<i32>());
+        let lists = lists.ok_or_else(|| Error::internal("the state of a median is a list"))?;
+        let values = flat(lists);
+        let values = filter(&values, &is_not_null(&values)?)?;
+        Ok(RecordBatch::try_new(Arc::clone(&of), vec![values])?)
+    });
+    Ok(Box::pin(RecordBatchStreamAdapter::new(schema, small(values))))
+}
+
+/// The values of all lists. One that is NULL has none: it comes of a group without rows.
+fn flat(lists: &ListArray) -> ArrayRef {
+    let offsets = lists.value_offsets();
+    let (start, end) = (offsets.first().copied().unwrap_or(0), offsets.last().copied().unwrap_or(0));
+    lists.values().slice(start as usize, (end - start) as usize)
+}
+
+/// The same rows in batches that a sort can do with.
+fn small(
+    batches: impl futures::Stream<Item = Result<RecordBatch>> + Send + 'static,
+) -> impl futures::Stream<Item = Result<RecordBatch>> + Send + 'static {
+    const ROWS: usize = 8192;
+    let pieces = |batch: RecordBatch| {
+        let starts = (0..batch.num_rows()).step_by(ROWS);
+        // Slices would be counted with all of the values around them.
+        let piece = move |start| {
+            concat(&[&batch.column(0).slice(start, ROWS.min(batch.num_rows() - start))])
+                .and_then(|values| RecordBatch::try_new(batch.schema(), vec![values]))
+        };
+        futures::stream::iter(starts.map(piece).map(|piece| Ok(piece?)))
+    };
+    batches.map_ok(pieces).try_flatten()
+}
+
+/// The median of all values: that of the one or two in the middle.
+async fn median(aggregation: &Aggregation, function: usize, values: SendableRecordBatchStream) -> Result<ArrayRef> {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&count);
+    let schema = values.schema();
+    let counted = values.inspect_ok(move |batch| {
+        counter.fetch_add(batch.num_rows(), Ordering::Relaxed);
+    });
+    let counted: SendableRecordBatchStream = Box::pin(RecordBatchStreamAdapter::new(schema, counted));
+    let by_value = LexOrdering::new([PhysicalSortExpr::new_default(Arc::new(Column::new("value", 0)))]);
+    let by_value = by_value.ok_or_else(|| Error::internal("an order by nothing"))?;
+    let mut sorted = SortExec::new(by_value, plan_of(counted)).execute(0, Arc::clone(&aggregation.context))?;
+    let mut accumulator = aggregation.shape.accumulator(function)?;
+    let mut before = 0;
+    while let Some(batch) = sorted.next().await.transpose()? {
+        // With the first batch that is sorted, all are counted.
+        let count = count.load(Ordering::Relaxed);
+        let middle = (count.saturating_sub(1) / 2)..(count / 2 + 1);
+        let first = middle.start.max(before);
+        let end = middle.end.min(before + batch.num_rows());
+        if first < end {
+            accumulator.update_batch(&[batch.column(0).slice(first - before, end - first)])?;
+        }
+        before += batch.num_rows();
+        if before >= middle.end {
+            break;
+        }
+    }
+    accumulator.evaluate()?.to_array()
+}

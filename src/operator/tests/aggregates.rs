@@ -1,0 +1,90 @@
+//! Groups, distinct values and first rows.
+
+use proptest::prelude::*;
+
+use super::oracle::{Table, block_on, config, tables};
+
+const FUNCTIONS: [&str; 16] = [
+    "count(*)",
+    "count(v)",
+    "sum(v)",
+    "min(s)",
+    "max(s)",
+    "avg(v)",
+    "median(v)",
+    "count(DISTINCT v)",
+    "sum(DISTINCT v)",
+    "count(DISTINCT s) FILTER (WHERE g > 0)",
+    "count(DISTINCT g)",
+    "array_agg(id ORDER BY id)",
+    "string_agg(s, ',' ORDER BY id)",
+    "first_value(s ORDER BY id DESC)",
+    "bool_or(v > 10)",
+    "approx_distinct(v)",
+];
+
+const KEYS: [&str; 8] =
+    ["k", "s", "k, g", "s, g", "k % 10, g IS NULL", "ROLLUP (k, g)", "GROUPING SETS ((k), (g), ())", "[k, g]"];
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn groups_are_those_of_the_engine(
+        table in tables(),
+        keys in prop::sample::select(&KEYS[..]),
+        functions in prop::sample::subsequence(&FUNCTIONS[..], 1..5),
+    ) {
+        let sql = format!("SELECT {} FROM t GROUP BY {keys}", functions.join(", "));
+        block_on(table.check(&sql, "SpillingAggregateExec"));
+    }
+
+    #[test]
+    fn values_of_the_whole_table_are_those_of_the_engine(
+        table in tables(),
+        functions in prop::sample::subsequence(&FUNCTIONS[..], 1..5),
+    ) {
+        block_on(table.check(&format!("SELECT {} FROM t", functions.join(", ")), ""));
+    }
+
+    #[test]
+    fn first_rows_are_those_of_the_engine(
+        table in tables(),
+        key in prop::sample::select(vec!["v", "s", "k", "g, s"]),
+        direction in prop::sample::select(vec!["", "DESC", "NULLS FIRST", "DESC NULLS LAST"]),
+        limit in 20..300usize,
+    ) {
+        let sql = format!("SELECT * FROM t ORDER BY {key} {direction}, id LIMIT {limit}");
+        block_on(table.check(&sql, ""));
+    }
+}
+
+fn table(rows: i64, memory: usize) -> Table {
+    let rows = (0..rows).map(|i| (Some(i * 7919 % 10_007), Some(i % 3), Some(i % 100))).collect();
+    Table { rows, partitions: 2, input_rows: 64, batch_size: 64, memory }
+}
+
+#[tokio::test]
+async fn groups_go_to_disk_and_come_back() {
+    for sql in [
+        "SELECT k, count(*), sum(v) FROM t GROUP BY k",
+        "SELECT k, s, min(id) FROM t GROUP BY k, s",
+        "SELECT k, g, array_agg(id ORDER BY id) FROM t GROUP BY ROLLUP (k, g)",
+        "SELECT DISTINCT k, s FROM t",
+        "SELECT count(DISTINCT k), count(DISTINCT s), count(DISTINCT id) FROM t",
+    ] {
+        let spilled = table(5_000, 100_000).check(sql, "SpillingAggregateExec").await;
+        assert!(spilled > 0, "{sql} did not spill");
+        assert_eq!(table(5_000, 100_000_000).check(sql, "SpillingAggregateExec").await, 0);
+    }
+}
+
+/// Most rows of the second half are groups that the first half has: those that go to disk without being looked at must
+/// still meet the others.
+#[tokio::test]
+async fn rows_that_pass_to_disk_meet_their_groups() {
+    let mut table = table(4_000, 100_000);
+    let again: Vec<_> = table.rows.iter().rev().copied().collect();
+    table.rows.extend(again);
+    assert!(table.check("SELECT k, count(*), sum(v), max(s) FROM t GROUP BY k", "SpillingAggregateExec").await > 0);
+}

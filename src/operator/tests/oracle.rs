@@ -1,0 +1,128 @@
+//! One query, twice.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Int64Array, StringViewArray};
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::datasource::MemTable;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::physical_plan::{ExecutionPlan, collect};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use proptest::prelude::*;
+
+use super::{SmallPool, rows_of_batch};
+use crate::plan;
+
+/// A row: two keys that repeat, a value, and its number, which does not.
+pub(super) type Row = (Option<i64>, Option<i64>, Option<i64>);
+
+/// A table `t` with the columns `k`, `g`, `v`, `s` (a text of `v`) and `id`, and how it is read.
+#[derive(Debug, Clone)]
+pub(super) struct Table {
+    pub(super) rows: Vec<Row>,
+    pub(super) partitions: usize,
+    pub(super) input_rows: usize,
+    pub(super) batch_size: usize,
+    pub(super) memory: usize,
+}
+
+prop_compose! {
+    /// Tables of some hundred rows with few keys or many, some NULLs, and one key that may have most of the rows.
+    pub(super) fn tables()(
+        (distinct, skew) in (1..300i64, 0..10u8),
+    )(
+        rows in prop::collection::vec((
+            (0..distinct, 0..10u8).prop_map(move |(key, same)| match same {
+                0 => None,
+                same if same < skew => Some(7),
+                _ => Some(key),
+            }),
+            prop::option::weighted(0.9, 0..3i64),
+            prop::option::weighted(0.9, -50..50i64),
+        ), 0..400),
+        (partitions, input_rows, batch_size) in (1..4usize, 10..100usize, 8..100usize),
+        memory in prop::sample::select(vec![30_000usize, 60_000, 10_000_000]),
+    ) -> Table {
+        Table { rows, partitions, input_rows, batch_size, memory }
+    }
+}
+
+impl Table {
+    fn batch(rows: &[(usize, &Row)]) -> RecordBatch {
+        let numbers =
+            |of: fn(&Row) -> Option<i64>| Arc::new(rows.iter().map(|(_, row)| of(row)).collect::<Int64Array>());
+        let text = |row: &Row| row.2.map(|value| format!("a text that is no inline view, of the value {value}"));
+        RecordBatch::try_from_iter_with_nullable([
+            ("k", numbers(|row| row.0) as _, true),
+            ("g", numbers(|row| row.1) as _, true),
+            ("v", numbers(|row| row.2) as _, true),
+            ("s", Arc::new(rows.iter().map(|(_, row)| text(row)).collect::<StringViewArray>()) as _, true),
+            ("id", Arc::new(rows.iter().map(|(id, _)| Some(*id as i64)).collect::<Int64Array>()) as _, true),
+        ])
+        .unwrap()
+    }
+
+    fn provider(&self) -> MemTable {
+        let rows: Vec<_> = self.rows.iter().enumerate().collect();
+        let mut partitions = vec![Vec::new(); self.partitions];
+        for (i, rows) in rows.chunks(self.input_rows).enumerate() {
+            partitions[i % self.partitions].push(Self::batch(rows));
+        }
+        MemTable::try_new(Self::batch(&[]).schema(), partitions).unwrap()
+    }
+
+    fn session(&self, ours: bool) -> SessionContext {
+        let memory = if ours { self.memory } else { usize::MAX / 2 };
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(SmallPool::new(memory))).build_arc().unwrap();
+        let config = SessionConfig::new().with_target_partitions(self.partitions).with_batch_size(self.batch_size);
+        let builder = SessionStateBuilder::new().with_default_features().with_config(config).with_runtime_env(runtime);
+        let builder = match ours {
+            true => builder
+                .with_optimizer_rules(plan::optimizer_rules())
+                .with_physical_optimizer_rules(plan::physical_rules()),
+            false => builder,
+        };
+        let session = SessionContext::new_with_state(builder.build());
+        session.register_table("t", Arc::new(self.provider())).unwrap();
+        session
+    }
+
+    /// The rows of a query, sorted, and the plan that gave them.
+    async fn answer(&self, sql: &str, ours: bool) -> (Vec<String>, Arc<dyn ExecutionPlan>) {
+        let session = self.session(ours);
+        let plan = session.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
+        let batches = collect(Arc::clone(&plan), session.task_ctx()).await;
+        let batches = batches.unwrap_or_else(|error| panic!("{error}\n{sql}\n{self:?}"));
+        if ours {
+            let runtime = session.runtime_env();
+            assert_eq!((runtime.memory_pool.reserved(), runtime.disk_manager.used_disk_space()), (0, 0), "{sql}");
+        }
+        let mut rows: Vec<_> = batches.iter().flat_map(rows_of_batch).collect();
+        rows.sort();
+        (rows, plan)
+    }
+
+    /// Compares ours with the engine's, and tells how many files operators of the name have spilled.
+    pub(super) async fn check(&self, sql: &str, operator: &str) -> usize {
+        let (expected, _) = self.answer(sql, false).await;
+        let (rows, plan) = self.answer(sql, true).await;
+        assert_eq!(rows, expected, "{sql}\n{self:?}");
+        spilled(&plan, operator)
+    }
+}
+
+fn spilled(plan: &Arc<dyn ExecutionPlan>, operator: &str) -> usize {
+    let own = plan.metrics().filter(|_| plan.name() == operator).and_then(|metrics| metrics.spill_count());
+    own.unwrap_or(0) + plan.children().into_iter().map(|child| spilled(child, operator)).sum::<usize>()
+}
+
+/// Runs one case of a property.
+pub(super) fn block_on<T>(case: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(case)
+}
+
+pub(super) fn config() -> ProptestConfig {
+    ProptestConfig { cases: 100, max_shrink_iters: 60, failure_persistence: None, ..ProptestConfig::default() }
+}
