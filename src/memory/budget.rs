@@ -232,11 +232,7 @@ impl State {
             return None;
         }
         let resident = resident.saturating_add(more as u64);
-        let ceiling = match spills {
-            true => self.capacity - self.protected(),
-            false if resident <= self.high() => usize::try_from(self.limit).unwrap_or(usize::MAX),
-            false => self.capacity,
-        };
+        let ceiling = if spills { self.capacity - self.protected() } else { self.capacity };
         let over = self.reserved.saturating_add(more).saturating_sub(ceiling);
         if is_table {
             // A table takes what is free and drives nobody out. It stops before the process is full: what it gives back
@@ -255,7 +251,12 @@ impl State {
         let operators = (self.reserved - self.evictable).saturating_add(more);
         let fair = !spills || operators <= self.capacity / 2 || own.saturating_add(more) <= self.fair_share();
         let short = over.max(crowded);
-        (fair && short <= self.evictable).then_some(short)
+        if fair && short <= self.evictable {
+            return Some(short);
+        }
+        // What is reserved and not held.
+        let within_limit = self.reserved.saturating_add(more) as u64 <= self.limit;
+        (!spills && within_limit && resident <= self.high()).then_some(0)
     }
 
     fn take(&mut self, consumer: &MemoryConsumer, more: usize) {
@@ -526,7 +527,7 @@ mod tests {
     fn a_refusal_names_operator_and_bytes() {
         let (pool, capacity) = budget();
         let join = consumer(&pool, "HashJoinInput[0]", false);
-        let message = join.try_grow(capacity + 1).unwrap_err().to_string();
+        let message = join.try_grow(capacity + (1 << 40)).unwrap_err().to_string();
         assert!(message.contains("HashJoinInput[0]") && message.contains("memory limit"), "{message}");
     }
 }

@@ -6,7 +6,8 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryLimit, MemoryPool, MemoryReservation};
 use parking_lot::Mutex;
 
-/// Refuses our operators what exceeds its limit, and nobody else: the engine's sort wants megabytes for three rows.
+/// Refuses our operators what exceeds its limit. Others, such as the engine's sort, which wants megabytes for three
+/// rows, have what they like and do not count.
 #[derive(Debug)]
 pub(in crate::operator) struct SmallPool {
     limit: usize,
@@ -19,25 +20,33 @@ impl SmallPool {
     }
 }
 
+fn is_ours(reservation: &MemoryReservation) -> bool {
+    reservation.consumer().name().starts_with("Spilling")
+}
+
 impl MemoryPool for SmallPool {
     fn name(&self) -> &str {
         "small"
     }
 
-    fn grow(&self, _: &MemoryReservation, additional: usize) {
-        *self.used.lock() += additional;
+    fn grow(&self, reservation: &MemoryReservation, additional: usize) {
+        if is_ours(reservation) {
+            *self.used.lock() += additional;
+        }
     }
 
-    fn shrink(&self, _: &MemoryReservation, shrink: usize) {
-        *self.used.lock() -= shrink;
+    fn shrink(&self, reservation: &MemoryReservation, shrink: usize) {
+        if is_ours(reservation) {
+            *self.used.lock() -= shrink;
+        }
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         let mut used = self.used.lock();
-        if reservation.consumer().name().starts_with("Spilling") && *used + additional > self.limit {
-            return Err(DataFusionError::ResourcesExhausted(format!("{} of {} bytes are used", used, self.limit)));
+        if is_ours(reservation) && *used + additional > self.limit {
+            return Err(DataFusionError::ResourcesExhausted(format!("{used} of {} bytes are used", self.limit)));
         }
-        *used += additional;
+        *used += if is_ours(reservation) { additional } else { 0 };
         Ok(())
     }
 
