@@ -10,7 +10,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::utils::evaluate_partition_ranges;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::logical_expr::Accumulator;
+use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::ExecutionPlan;
@@ -39,11 +39,41 @@ pub(super) async fn result(aggregation: &Aggregation, states: Vec<Segment>) -> R
     let merged = merge(aggregation, read(), &columns).await?;
     for (function, merged) in merged.into_iter().enumerate() {
         columns.push(match merged {
-            Some(mut accumulator) => accumulator.evaluate()?.to_array()?,
+            Some(mut merged) => merged.evaluate()?,
             None => median(aggregation, function, values_of(shape, function, read())?).await?,
         });
     }
     Ok(RecordBatch::try_new(Arc::clone(shape.output()), columns)?)
+}
+
+/// What the states of one function are merged into. A function may write other states for groups than without them.
+enum Merged {
+    Group(Box<dyn GroupsAccumulator>),
+    Whole(Box<dyn Accumulator>),
+}
+
+impl Merged {
+    fn merge(&mut self, states: &[ArrayRef]) -> Result<()> {
+        let rows = states.first().map_or(0, |states| states.len());
+        match self {
+            Self::Group(accumulator) => accumulator.merge_batch(states, &vec![0; rows], 1),
+            Self::Whole(accumulator) => accumulator.merge_batch(states),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Group(accumulator) => accumulator.size(),
+            Self::Whole(accumulator) => accumulator.size(),
+        }
+    }
+
+    fn evaluate(&mut self) -> Result<ArrayRef> {
+        match self {
+            Self::Group(accumulator) => accumulator.evaluate(EmitTo::All),
+            Self::Whole(accumulator) => accumulator.evaluate()?.to_array(),
+        }
+    }
 }
 
 /// The merged states of all functions but medians.
@@ -51,24 +81,24 @@ async fn merge(
     aggregation: &Aggregation,
     mut rows: SendableRecordBatchStream,
     group: &[ArrayRef],
-) -> Result<Vec<Option<Box<dyn Accumulator>>>> {
+) -> Result<Vec<Option<Merged>>> {
     let shape = &aggregation.shape;
-    let accumulators = (0..shape.functions().len()).map(|function| match shape.is_median(function) {
-        true => Ok(None),
-        false => shape.accumulator(function).map(Some),
-    });
-    let mut accumulators = accumulators.collect::<Result<Vec<_>>>()?;
+    let all: Vec<_> = match group.is_empty() {
+        true => shape.row_accumulators()?.into_iter().map(Merged::Whole).collect(),
+        false => shape.accumulators()?.into_iter().map(Merged::Group).collect(),
+    };
+    let but_medians = all.into_iter().enumerate();
+    let mut merged: Vec<_> =
+        but_medians.map(|(function, merged)| (!shape.is_median(function)).then_some(merged)).collect();
     while let Some(batch) = rows.next().await.transpose()? {
         one_group(&batch, group)?;
         let states = shape.evaluate(&batch, Rows::States)?.arguments;
-        for (accumulator, (states, _)) in accumulators.iter_mut().zip(&states) {
-            if let Some(accumulator) = accumulator {
-                accumulator.merge_batch(states)?;
-            }
+        for (merged, (states, _)) in merged.iter_mut().zip(&states) {
+            merged.as_mut().map_or(Ok(()), |merged| merged.merge(states))?;
         }
-        aggregation.loan.reserve_last(accumulators.iter().flatten().map(|accumulator| accumulator.size()).sum())?;
+        aggregation.loan.reserve_last(merged.iter().flatten().map(Merged::bytes).sum())?;
     }
-    Ok(accumulators)
+    Ok(merged)
 }
 
 /// Two groups of one hash cannot be told apart by any partitioning.

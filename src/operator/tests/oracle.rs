@@ -43,7 +43,7 @@ prop_compose! {
             prop::option::weighted(0.9, -50..50i64),
         ), 0..400),
         (partitions, input_rows, batch_size) in (1..4usize, 10..100usize, 8..100usize),
-        memory in prop::sample::select(vec![150_000usize, 400_000, 10_000_000]),
+        memory in prop::sample::select(vec![60_000usize, 300_000, 10_000_000]),
     ) -> Table {
         Table { rows, partitions, input_rows, batch_size, memory }
     }
