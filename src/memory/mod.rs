@@ -22,6 +22,7 @@ mod runtime;
 mod spill_folder;
 mod store;
 
+pub(crate) use block::checksum;
 pub use budget::{Budget, Holder};
 pub use limit::MemoryLimit;
 pub(crate) use limit::bytes;

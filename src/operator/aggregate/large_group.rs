@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray};
-use datafusion::arrow::compute::{SortColumn, concat, filter, is_not_null};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, UInt64Array};
+use datafusion::arrow::compute::{SortColumn, filter, is_not_null, take_record_batch};
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::utils::evaluate_partition_ranges;
@@ -150,12 +150,11 @@ fn small(
     const ROWS: usize = 8192;
     let pieces = |batch: RecordBatch| {
         let starts = (0..batch.num_rows()).step_by(ROWS);
-        // Slices would be counted with all of the values around them.
-        let piece = move |start| {
-            concat(&[&batch.column(0).slice(start, ROWS.min(batch.num_rows() - start))])
-                .and_then(|values| RecordBatch::try_new(batch.schema(), vec![values]))
-        };
-        futures::stream::iter(starts.map(piece).map(|piece| Ok(piece?)))
+        // Slices would be counted with all of the values around them: each piece is a copy.
+        let last = batch.num_rows();
+        let rows = move |start| UInt64Array::from_iter_values(start as u64..last.min(start + ROWS) as u64);
+        let pieces = starts.map(move |start| Ok(take_record_batch(&batch, &rows(start))?));
+        futures::stream::iter(pieces)
     };
     batches.map_ok(pieces).try_flatten()
 }

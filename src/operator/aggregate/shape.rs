@@ -110,6 +110,11 @@ impl Shape {
         is_median(&self.functions[function])
     }
 
+    /// Whether any function does.
+    pub(super) fn takes_median(&self) -> bool {
+        (0..self.functions.len()).any(|function| self.is_median(function))
+    }
+
     /// Whether states are lists that grow with every row, and are none the smaller for having been merged.
     pub(super) fn keeps_values(&self) -> bool {
         self.state.fields().iter().skip(self.groups.fields().len()).any(|field| field.data_type().is_list())

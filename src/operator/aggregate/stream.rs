@@ -14,6 +14,9 @@ use super::shape::{Rows, Shape};
 use super::table::Table;
 use crate::operator::spill::{DEEPEST, Loan, Partition, Partitioner, SpillFigures, rows_of};
 
+/// The state of a group is long from so many bytes on.
+const LONG: usize = if cfg!(test) { 4 << 10 } else { 1 << 20 };
+
 /// One output partition of the operator.
 pub(super) struct Aggregation {
     pub(super) shape: Arc<Shape>,
@@ -84,8 +87,9 @@ impl Aggregation {
                 let _timer = self.baseline.elapsed_compute().timer();
                 table.add(&batch, rows)?;
             }
-            if let Err(refusal) = reserve(table.bytes()) {
-                if !can_split {
+            let refused = reserve(table.bytes()).err();
+            if refused.is_some() || (can_split && self.has_long_lists(&table)) {
+                if let (Some(refusal), false) = (refused, can_split) {
                     return Err(refusal);
                 }
                 passes = self.passes(&table, seen, rows);
@@ -99,6 +103,13 @@ impl Aggregation {
             Some(disk) => Ok(Filled::Disk(disk.finish().await?.partitions)),
             None => Ok(Filled::Memory(table)),
         }
+    }
+
+    /// Whether the lists of a few groups are so long that they should go to disk while they can still be copied on the
+    /// way there, and read back.
+    fn has_long_lists(&self, table: &Table) -> bool {
+        let bytes = if self.shape.keeps_values() { table.bytes() } else { 0 };
+        bytes > self.loan.modest() && bytes / table.groups().max(1) > LONG
     }
 
     /// Whether rows that are states already go to disk as they are, from the first time on that memory is refused: where
@@ -145,17 +156,23 @@ impl Rest {
 
     async fn aggregate(&mut self, partition: Partition, level: usize) -> Result<()> {
         let is_one_group = !partition.can_split();
+        let bytes = partition.footprint().rows_bytes();
+        if is_one_group && self.aggregation.shape.takes_median() && bytes > self.aggregation.loan.modest() {
+            return self.large_group(partition).await;
+        }
         let states = rows_of(partition.segments.clone(), Arc::clone(self.aggregation.shape.state()));
         let filled = self.aggregation.fill(states, Rows::States, level, !is_one_group && level < DEEPEST).await;
         match filled {
-            Err(DataFusionError::ResourcesExhausted(_)) if is_one_group => {
-                self.aggregation.loan.shrink_to(0);
-                self.results = large_group::result(&self.aggregation, partition.segments).await?;
-                self.sent = 0;
-                Ok(())
-            }
+            Err(DataFusionError::ResourcesExhausted(_)) if is_one_group => self.large_group(partition).await,
             filled => self.take(filled?, level),
         }
+    }
+
+    async fn large_group(&mut self, group: Partition) -> Result<()> {
+        self.aggregation.loan.shrink_to(0);
+        self.results = large_group::result(&self.aggregation, group.segments).await?;
+        self.sent = 0;
+        Ok(())
     }
 
     async fn next(mut self) -> Result<Option<(RecordBatch, Self)>> {

@@ -105,7 +105,7 @@ impl Sink {
                 *bytes += get_record_batch_memory_size(&states);
                 held.push(states);
                 // Once more for the accumulator that they are merged into, and for its growing.
-                if aggregation.loan.reserve(3 * *bytes).is_err() {
+                if aggregation.loan.reserve(4 * *bytes).is_err() {
                     let mut spool = Spool::create(&aggregation.context, &aggregation.figures)?;
                     held.drain(..).try_for_each(|states| spool.push(&states))?;
                     aggregation.loan.shrink_to(0);

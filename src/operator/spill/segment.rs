@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::fs::File;
-use std::hash::{DefaultHasher, Hasher};
 use std::io::{Cursor, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
@@ -21,6 +20,7 @@ use futures::StreamExt;
 use tokio::task::spawn_blocking;
 
 use crate::error::Error;
+use crate::memory::checksum;
 
 /// A spill file that segments are appended to, one batch each.
 ///
@@ -113,12 +113,6 @@ fn encode(batch: &RecordBatch, compression: Option<CompressionType>) -> Result<V
     let mut writer = StreamWriter::try_new_with_options(Vec::new(), &batch.schema(), options)?;
     writer.write(batch)?;
     Ok(writer.into_inner()?)
-}
-
-fn checksum(bytes: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(bytes);
-    hasher.finish()
 }
 
 #[cfg(test)]

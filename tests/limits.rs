@@ -1,0 +1,104 @@
+//! The promise: the process stays below its memory limit, and the rows are the same at every limit.
+//!
+//! The binary runs as a child, over TPC-H at scale factor 1, at 128, 256 and 512 MB; what it peaked at is the largest
+//! resident size that the system has counted for it (VmHWM).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Each outgrows 128 MB in another operator.
+const QUERIES: [(&str, &str); 10] = [
+    (
+        "groups",
+        "SELECT count(*), sum(s) FROM (SELECT l_orderkey, sum(l_quantity) AS s FROM lineitem GROUP BY l_orderkey)",
+    ),
+    (
+        "groups by text",
+        "SELECT count(*), max(c) FROM (SELECT l_comment || l_orderkey AS t, count(*) AS c FROM lineitem GROUP BY 1)",
+    ),
+    (
+        "join",
+        "SELECT count(*), max(length(o_comment) + length(l_comment)) FROM lineitem JOIN orders ON l_orderkey = o_orderkey",
+    ),
+    (
+        "full join",
+        "SELECT count(*), count(a.k), count(b.k) FROM (SELECT l_orderkey + 1 AS k FROM lineitem WHERE l_linenumber = 1) a \
+         FULL JOIN (SELECT o_orderkey AS k, o_comment FROM orders) b ON a.k = b.k",
+    ),
+    (
+        "distinct",
+        "SELECT count(DISTINCT l_orderkey), count(DISTINCT l_partkey), count(DISTINCT l_comment) FROM lineitem",
+    ),
+    (
+        "median",
+        "SELECT l_returnflag, median(l_extendedprice), count(DISTINCT l_suppkey) FROM lineitem GROUP BY 1 ORDER BY 1",
+    ),
+    ("median of all", "SELECT median(l_extendedprice), median(l_orderkey), count(*) FROM lineitem"),
+    (
+        "first rows",
+        "SELECT count(*), sum(l_orderkey) FROM (SELECT l_orderkey, l_comment FROM lineitem \
+         ORDER BY l_extendedprice DESC, l_orderkey, l_linenumber LIMIT 1000000)",
+    ),
+    (
+        "windows",
+        "SELECT sum(n), sum(t), sum(b) FROM (SELECT row_number() OVER (PARTITION BY l_suppkey ORDER BY l_orderkey, \
+         l_linenumber) AS n, sum(l_quantity) OVER (PARTITION BY l_returnflag) AS t, ntile(9) OVER (PARTITION BY l_returnflag \
+         ORDER BY l_orderkey, l_linenumber) AS b FROM lineitem)",
+    ),
+    (
+        "union",
+        "SELECT count(*), sum(l_quantity) FROM (SELECT l_orderkey, l_linenumber, l_quantity, l_comment FROM lineitem WHERE \
+         l_quantity < 43 UNION SELECT l_orderkey, l_linenumber, l_quantity, l_comment FROM lineitem WHERE l_quantity > 8)",
+    ),
+];
+
+fn partita(limit: &str, arguments: &[&str]) -> (String, Value) {
+    let report = tempfile::NamedTempFile::new().unwrap();
+    let path = report.path().to_str().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_partita"));
+    command.args(["--no-init", "--threads", "2", "--memory-limit", limit, "--format", "csv", "--report", path]);
+    let output = command.args(arguments).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "at {limit}: {arguments:?}\n{errors}");
+    let report = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    (String::from_utf8(output.stdout).unwrap(), report)
+}
+
+/// The two large tables, made once.
+fn data(folder: &TempDir) -> PathBuf {
+    for table in ["lineitem", "orders"] {
+        let to = folder.path().join(format!("{table}.parquet"));
+        partita(
+            "1GB",
+            &["-c", &format!("COPY (SELECT * FROM tpch('{table}', 1)) TO '{}' STORED AS PARQUET", to.display())],
+        );
+    }
+    folder.path().to_path_buf()
+}
+
+fn check(name: &str, sql: &str, data: &Path, limit: &str, bytes: u64, expected: &str) {
+    let (rows, report) = partita(limit, &["--load", data.to_str().unwrap(), "-c", sql]);
+    assert_eq!(rows, expected, "{name} at {limit}");
+    let peak = report["peak_resident"].as_u64().unwrap();
+    assert!(peak > 0 && peak <= bytes, "{name} at {limit}: the process peaked at {peak} bytes");
+}
+
+#[test]
+fn every_query_stays_below_its_limit_with_the_same_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(&folder);
+    let mut failures = Vec::new();
+    for (name, sql) in QUERIES {
+        let (expected, _) = partita("8GB", &["--load", data.to_str().unwrap(), "-c", sql]);
+        for (limit, bytes) in [("512MB", 512_000_000), ("256MB", 256_000_000), ("128MB", 128_000_000)] {
+            let checked = std::panic::catch_unwind(|| check(name, sql, &data, limit, bytes, &expected));
+            failures.extend(checked.err().and_then(|failure| failure.downcast::<String>().ok()));
+        }
+    }
+    let failures: Vec<_> = failures.iter().map(|failure| failure.as_str()).collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
