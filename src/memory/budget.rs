@@ -23,12 +23,12 @@ use crate::error::Error;
 ///    the others, that cannot, leave over. Before that one large sort may take what it likes;
 /// 3. the resident size of the process, sampled, has room for it below the last eighth of the limit (consumers that
 ///    can spill only: refusing the others would kill queries that may well end inside the limit). A consumer's working
-///    set, a 32nd of the capacity and at least 8 MB, is granted whatever the resident size: who holds next to nothing
+///    set, a 32nd of the capacity and at least 4 MB, is granted whatever the resident size: who holds next to nothing
 ///    has nothing to spill.
 ///
 /// A partial aggregate of the engine is granted a 16th of the capacity and no more.
 ///
-/// A consumer that cannot spill, and would be refused for the sum alone, may take what is reserved but not really held:
+/// A consumer that cannot spill, or has no more than 4 MB, and would be refused for the sum alone, may take what is reserved but not really held:
 /// up to the whole of the limit, while the resident size is below the last eighth. Before anybody is refused for the
 /// resident size, the allocator gives back what is free ([`set_purge`](super::set_purge)).
 ///
@@ -91,6 +91,13 @@ pub struct Holder {
     /// The most bytes it has held.
     pub peak: usize,
 }
+
+/// What a consumer that spills works with at least, in bytes: a few batches.
+const FLOOR: usize = 4_000_000;
+
+/// Operators spill when the resident size is this far below the limit, or an eighth of it where that is more: between
+/// two looks at it, and by what nobody reports, it grows.
+const MARGIN: u64 = 24_000_000;
 
 /// What is kept for code, stacks, caches and the buffers of scans, which no operator reserves.
 fn headroom(limit: u64) -> u64 {
@@ -199,7 +206,7 @@ impl State {
 
     /// The resident size from which operators spill.
     fn high(&self) -> u64 {
-        self.limit - self.limit / 8
+        self.limit - (self.limit / 8).max(MARGIN)
     }
 
     /// How much one spilling consumer may hold when room is short.
@@ -214,7 +221,7 @@ impl State {
 
     /// What an operator that spills needs to make any progress at all: refusing that much would not spill but kill.
     fn working_set(&self) -> usize {
-        (self.capacity / 32).max(8_000_000)
+        (self.capacity / 32).max(FLOOR)
     }
 
     /// Whether `consumer` may have `more` while the process holds `resident` bytes: how many bytes must leave for disk
@@ -256,7 +263,8 @@ impl State {
         }
         // What is reserved and not held.
         let within_limit = self.reserved.saturating_add(more) as u64 <= self.limit;
-        (!spills && within_limit && resident <= self.high()).then_some(0)
+        let needs_it = !spills || own.saturating_add(more) <= FLOOR;
+        (needs_it && within_limit && resident <= self.high()).then_some(0)
     }
 
     fn take(&mut self, consumer: &MemoryConsumer, more: usize) {

@@ -7,7 +7,8 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateInputMode, AggregateMode, AggregateOutputMode};
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, InputOrderMode};
+use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, InputOrderMode, Partitioning};
 
 use crate::operator::{SpillingAggregateExec, keeps_every_value};
 
@@ -31,7 +32,8 @@ impl PhysicalOptimizerRule for SpillingAggregate {
             let Some(aggregate) = node.downcast_ref::<AggregateExec>().filter(|aggregate| can_spill(aggregate)) else {
                 return Ok(Transformed::no(node));
             };
-            let aggregate = SpillingAggregateExec::new(Arc::new(aggregate.clone()))?;
+            let aggregate = without_partial(aggregate)?.unwrap_or_else(|| aggregate.clone());
+            let aggregate = SpillingAggregateExec::new(Arc::new(aggregate))?;
             Ok(Transformed::yes(Arc::new(aggregate) as _))
         })
         .data()
@@ -44,6 +46,38 @@ impl PhysicalOptimizerRule for SpillingAggregate {
     fn schema_check(&self) -> bool {
         true
     }
+}
+
+/// The same aggregate of rows instead of states, where states are lists of all values: a partial aggregate makes none of
+/// them smaller, and between the two a repartition gathers rows by the thousand, however long.
+///
+/// ```text
+/// AggregateExec: mode=FinalPartitioned, median(x)       AggregateExec: mode=SinglePartitioned, median(x)
+///   RepartitionExec: hash(k)                       →      RepartitionExec: hash(k)
+///     AggregateExec: mode=Partial, median(x)                …
+///       …
+/// ```
+fn without_partial(aggregate: &AggregateExec) -> Result<Option<AggregateExec>> {
+    let repartition = aggregate.input().downcast_ref::<RepartitionExec>();
+    let partial = repartition.and_then(|repartition| repartition.input().downcast_ref::<AggregateExec>());
+    let (Some(repartition), Some(partial)) = (repartition, partial) else { return Ok(None) };
+    let keeps_values = aggregate.aggr_expr().iter().any(|function| keeps_every_value(function));
+    let Partitioning::Hash(_, partitions) = repartition.partitioning() else { return Ok(None) };
+    if !keeps_values || *partial.mode() != AggregateMode::Partial || !partial.group_expr().is_single() {
+        return Ok(None);
+    }
+    let input = Arc::clone(partial.input());
+    let keys = Partitioning::Hash(partial.group_expr().input_exprs(), *partitions);
+    let single = AggregateExec::try_new(
+        AggregateMode::SinglePartitioned,
+        partial.group_expr().clone(),
+        partial.aggr_expr().to_vec(),
+        partial.filter_expr().to_vec(),
+        Arc::new(RepartitionExec::try_new(input, keys)?),
+        partial.input_schema(),
+    )?;
+    // A name or a property that differs would be seen above.
+    Ok(Some(single).filter(|single| single.schema() == aggregate.schema()))
 }
 
 fn can_spill(aggregate: &AggregateExec) -> bool {
