@@ -62,8 +62,10 @@ fn without_partial(aggregate: &AggregateExec) -> Result<Option<AggregateExec>> {
     let partial = repartition.and_then(|repartition| repartition.input().downcast_ref::<AggregateExec>());
     let (Some(repartition), Some(partial)) = (repartition, partial) else { return Ok(None) };
     let keeps_values = aggregate.aggr_expr().iter().any(|function| keeps_every_value(function));
+    // The rows below the partial aggregate may be sorted for functions that need it; a repartition would mix them.
+    let ordered = aggregate.aggr_expr().iter().any(|function| !function.order_bys().is_empty());
     let Partitioning::Hash(_, partitions) = repartition.partitioning() else { return Ok(None) };
-    if !keeps_values || *partial.mode() != AggregateMode::Partial || !partial.group_expr().is_single() {
+    if !keeps_values || ordered || *partial.mode() != AggregateMode::Partial || !partial.group_expr().is_single() {
         return Ok(None);
     }
     let input = Arc::clone(partial.input());

@@ -111,3 +111,13 @@ async fn the_state_of_one_large_group_is_merged_as_that_of_a_group() {
     table.memory = 20_000;
     assert!(table.check(sql, "SpillingAggregateExec").await > 0);
 }
+
+/// A median made the aggregate one of rows, repartitioned below it: they were in the order that `array_agg` had asked for
+/// no longer.
+#[tokio::test]
+async fn beside_a_median_lists_keep_their_order() {
+    let mut table = table(1_000, 10_000_000);
+    table.partitions = 3;
+    let sql = "SELECT g, median(v), array_agg(id ORDER BY k, id) FROM t GROUP BY g";
+    table.check(sql, "SpillingAggregateExec").await;
+}
