@@ -1,4 +1,4 @@
-//! The engine's memory pool: a hard cap on the sum of all reservations, fair shares only when room is short.
+//! The engine's memory pool: a cap on the sum of all reservations, fair shares only when room is short.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -161,11 +161,9 @@ impl Budget {
 
     /// Grants a request (0), or tells how many bytes must leave for disk first.
     fn request(&self, reservation: &MemoryReservation, more: usize, evicted: bool) -> EngineResult<usize> {
-        let mut state = self.state.lock();
-        let high = state.high();
-        drop(state);
+        let high = self.state.lock().high();
         let resident = self.resident.below(high.saturating_sub(more as u64));
-        state = self.state.lock();
+        let mut state = self.state.lock();
         match state.judge(reservation.consumer(), more, resident, evicted) {
             Some(0) => state.take(reservation.consumer(), more),
             Some(short) => return Ok(short),

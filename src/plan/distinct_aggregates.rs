@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{Column, NullEquality, Result};
+use datafusion::datasource::cte_worktable::CteWorkTable;
+use datafusion::datasource::source_as_provider;
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
 use datafusion::logical_expr::{Aggregate, Expr, JoinType, LogicalPlan, LogicalPlanBuilder, when};
@@ -29,7 +31,7 @@ use datafusion::scalar::ScalarValue;
 ///
 /// The engine alone keeps a set of values for each group, which can neither spill nor be shared between threads; groups
 /// can. Files by columns are read once in all, column by column. What is not the same when it is computed again, such
-/// as `random()`, stays as it is.
+/// as `random()` or the rows of a recursive step, stays as it is.
 #[derive(Debug)]
 pub(crate) struct DistinctAggregates;
 
@@ -74,7 +76,7 @@ fn branches(aggregate: &Aggregate) -> Result<Option<Vec<Branch>>> {
     }
     let engine_can = distinct.len() == 1 && rest.functions.iter().all(|(_, expr)| is_simple(expr));
     let grouping_sets = matches!(aggregate.group_expr.first(), Some(Expr::GroupingSet(_)));
-    if distinct.is_empty() || engine_can || grouping_sets || is_volatile(aggregate)? {
+    if distinct.is_empty() || engine_can || grouping_sets || is_read_once(aggregate)? {
         return Ok(None);
     }
     distinct.extend((!rest.functions.is_empty()).then_some(rest));
@@ -134,13 +136,20 @@ fn is_simple(expr: &Expr) -> bool {
         && params.order_by.is_empty()
 }
 
-fn is_volatile(aggregate: &Aggregate) -> Result<bool> {
-    let mut volatile = aggregate.group_expr.iter().chain(&aggregate.aggr_expr).any(Expr::is_volatile);
+/// Whether the input would not be the same a second time: random values, and the rows of a recursive step, which the
+/// engine hands out once.
+fn is_read_once(aggregate: &Aggregate) -> Result<bool> {
+    let mut once = aggregate.group_expr.iter().chain(&aggregate.aggr_expr).any(Expr::is_volatile);
     aggregate.input.apply_with_subqueries(|node| {
-        volatile |= node.expressions().iter().any(Expr::is_volatile);
-        Ok(if volatile { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        once |= is_recursive_step(node) || node.expressions().iter().any(Expr::is_volatile);
+        Ok(if once { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
-    Ok(volatile)
+    Ok(once)
+}
+
+fn is_recursive_step(node: &LogicalPlan) -> bool {
+    let LogicalPlan::TableScan(scan) = node else { return false };
+    source_as_provider(&scan.source).is_ok_and(|provider| provider.downcast_ref::<CteWorkTable>().is_some())
 }
 
 fn join(aggregate: &Aggregate, branches: Vec<Branch>) -> Result<LogicalPlan> {
