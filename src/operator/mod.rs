@@ -1,14 +1,14 @@
 //! Physical operators of ours, one a file: what the engine's own do not keep to.
 //!
 //! Writes of files: `CommitExec` makes them all or nothing out of a [`Staging`], `WriteInputExec` feeds them,
-//! `PartitionedParquet` writes one partition at a time. `SpillingHashJoinExec` is a hash join whose build side may be
+//! `PartitionedParquet` writes one partition at a time. `SpillingJoinExec` is a join whose build side may be
 //! larger than memory, `SpillingAggregateExec` a grouped aggregate whose groups may be, `TopRowsExec` the
 //! first rows of an order, however many, `SpillingWindowExec` window functions over partitions, however large. `LazyExec` starts a
 //! side of a join when it is wanted. What they share is in `spill` and `slot`.
 
 mod aggregate;
 mod commit;
-mod hash_join;
+mod join;
 mod lazy;
 mod partitioned_parquet;
 mod slot;
@@ -23,7 +23,7 @@ mod write_input;
 
 pub(crate) use aggregate::{SpillingAggregateExec, keeps_every_value};
 pub(crate) use commit::CommitExec;
-pub(crate) use hash_join::SpillingHashJoinExec;
+pub(crate) use join::{EngineJoin, SpillingJoinExec};
 pub(crate) use lazy::LazyExec;
 pub(crate) use partitioned_parquet::PartitionedParquet;
 pub(crate) use staging::Staging;

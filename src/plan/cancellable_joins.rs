@@ -15,6 +15,7 @@ use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, NestedL
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
 use crate::error::Error;
+use crate::operator::SpillingJoinExec;
 
 /// The word that a query has been cancelled. Clones are the same word.
 #[derive(Debug, Clone, Default)]
@@ -51,6 +52,9 @@ pub(crate) fn cancellable_joins(plan: Arc<dyn ExecutionPlan>, flag: &CancelFlag)
             && let Some(filter) = join.filter()
         {
             return Ok(Transformed::yes(join.builder().with_filter(Some(watched(filter))).build_exec()?));
+        }
+        if let Some(join) = plan.downcast_ref::<SpillingJoinExec>() {
+            return Ok(Transformed::yes(Arc::new(join.map_filter(watched)?) as _));
         }
         Ok(Transformed::no(plan))
     });

@@ -10,7 +10,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
 
-use crate::operator::SpillingHashJoinExec;
+use crate::operator::SpillingJoinExec;
 
 /// Puts a point at which the query can be ended above every join.
 ///
@@ -50,6 +50,6 @@ fn is_join(node: &dyn ExecutionPlan) -> bool {
     node.is::<CrossJoinExec>()
         || node.is::<NestedLoopJoinExec>()
         || node.is::<HashJoinExec>()
-        || node.is::<SpillingHashJoinExec>()
+        || node.is::<SpillingJoinExec>()
         || node.is::<SortMergeJoinExec>()
 }

@@ -14,7 +14,7 @@ mod set_comparisons;
 mod single_rows;
 mod sorted_partitions;
 mod spilling_aggregate;
-mod spilling_hash_join;
+mod spilling_join;
 mod spilling_window;
 mod subquery;
 mod subquery_values;
@@ -39,7 +39,7 @@ use set_comparisons::SetComparisons;
 use single_rows::SingleRows;
 use sorted_partitions::SortedPartitions;
 use spilling_aggregate::SpillingAggregate;
-use spilling_hash_join::SpillingHashJoin;
+use spilling_join::SpillingJoin;
 use spilling_window::SpillingWindow;
 use subquery_values::SubqueryValues;
 
@@ -70,7 +70,7 @@ pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
     rules.push(Arc::new(JoinsInTurn));
     rules.push(Arc::new(LargeTopRows));
     rules.push(Arc::new(SpillingAggregate));
-    rules.push(Arc::new(SpillingHashJoin));
+    rules.push(Arc::new(SpillingJoin));
     rules.push(Arc::new(SpillingWindow));
     rules.push(Arc::new(InterruptibleJoins));
     rules

@@ -16,7 +16,7 @@ use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column};
 use datafusion::physical_expr::{LexOrdering, Partitioning, PhysicalSortExpr};
 use datafusion::physical_plan::joins::utils::{ColumnIndex, JoinFilter};
-use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
+use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExecBuilder, PartitionMode};
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr, collect_partitioned};
 use datafusion::prelude::SessionConfig;
@@ -33,6 +33,7 @@ pub(super) struct Case {
     pub(super) probe: Vec<Row>,
     pub(super) join_type: JoinType,
     pub(super) key: DataType,
+    /// 0 for a nested-loop join.
     pub(super) keys: usize,
     pub(super) null_equality: NullEquality,
     pub(super) null_aware: bool,
@@ -129,8 +130,8 @@ impl Case {
         collect_partitioned(Arc::new(repartition), Arc::new(TaskContext::default())).await.unwrap()
     }
 
-    /// The engine's join.
-    pub(super) async fn join(&self) -> HashJoinExec {
+    /// The engine's join: by its keys, or a nested loop where there are none.
+    pub(super) async fn join(&self) -> Arc<dyn ExecutionPlan> {
         let (build_keys, probe_keys) = self.on().into_iter().unzip();
         let mut probe_rows = self.probe.clone();
         if self.ordered {
@@ -145,6 +146,12 @@ impl Case {
         let build = source(build, self.schema("build"), None);
         let probe = source(probe, self.schema("probe"), LexOrdering::new([by_value]).filter(|_| self.ordered));
         let mode = self.mode;
+        if self.keys == 0 {
+            let join = NestedLoopJoinExecBuilder::new(build, probe, self.join_type).with_filter(self.filter());
+            let join = join.build().unwrap();
+            let columns = (0..join.schema().fields().len()).rev().step_by(2).collect();
+            return Arc::new(if self.projected { join.with_projection(Some(columns)).unwrap() } else { join });
+        }
         let join = HashJoinExec::try_new(
             build,
             probe,
@@ -158,7 +165,7 @@ impl Case {
         )
         .unwrap();
         let columns = (0..join.schema().fields().len()).rev().step_by(2).collect();
-        if self.projected { join.with_projection(Some(columns)).unwrap() } else { join }
+        Arc::new(if self.projected { join.with_projection(Some(columns)).unwrap() } else { join })
     }
 
     /// A task with that much memory.

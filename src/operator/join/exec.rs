@@ -1,4 +1,4 @@
-//! The operator: the engine's hash join, with a way out when the budget refuses.
+//! The operator: the engine's join, with a way out when the budget refuses.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
+use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::{
@@ -17,18 +17,19 @@ use parking_lot::Mutex;
 
 use super::attempt::{JoinStream, ProbeSide};
 use super::build_side::BuildSide;
+use super::engine_join::EngineJoin;
 use super::grace::GraceJoin;
 use super::shape::Shape;
 use crate::operator::slot::{SlotExec, Slots};
 use crate::operator::spill::SpillFigures;
 
-/// A hash join that goes through disk when the budget refuses its build side.
+/// A join that goes through disk when the budget refuses its build side.
 ///
 /// Up to that moment it is the engine's `HashJoinExec`, which runs inside it over the same children, so that it prunes
-/// its probe side by the same dynamic filter:
+/// its probe side by the same dynamic filter; or its `NestedLoopJoinExec`, where there are no keys:
 ///
 /// ```text
-/// SpillingHashJoinExec
+/// SpillingJoinExec
 ///   (inside: HashJoinExec
 ///      SlotExec ◄─ the build rows, once all are there and reserved
 ///      SlotExec ◄─ the probe rows)
@@ -36,8 +37,8 @@ use crate::operator::spill::SpillFigures;
 ///   probe
 /// ```
 #[derive(Debug)]
-pub(crate) struct SpillingHashJoinExec {
-    join: Arc<HashJoinExec>,
+pub(crate) struct SpillingJoinExec {
+    join: EngineJoin,
     attempt: Arc<dyn ExecutionPlan>,
     build: Slots,
     probe: Slots,
@@ -46,19 +47,23 @@ pub(crate) struct SpillingHashJoinExec {
     metrics: ExecutionPlanMetricsSet,
 }
 
-impl SpillingHashJoinExec {
+impl SpillingJoinExec {
     /// The same join as `join`, whose mode has been decided.
-    pub(crate) fn new(join: Arc<HashJoinExec>) -> Result<Self> {
+    pub(crate) fn new(join: EngineJoin) -> Result<Self> {
         let build = Slots::new(join.left().output_partitioning().partition_count());
         let probe = Slots::new(join.right().output_partitioning().partition_count());
         let children: Vec<Arc<dyn ExecutionPlan>> = vec![
             Arc::new(SlotExec::new(Arc::clone(join.left()), build.clone())),
             Arc::new(SlotExec::new(Arc::clone(join.right()), probe.clone())),
         ];
-        // The builder hands the dynamic filter on, which a scan below the probe side already looks at.
-        let attempt = join.builder().with_new_children(children)?.build_exec()?;
+        let attempt = join.over(children)?;
         let metrics = ExecutionPlanMetricsSet::new();
         Ok(Self { join, attempt, build, probe, shared: Mutex::default(), metrics })
+    }
+
+    /// The same join with its filter changed.
+    pub(crate) fn map_filter(&self, change: impl Fn(&JoinFilter) -> JoinFilter) -> Result<Self> {
+        Self::new(self.join.map_filter(change)?)
     }
 
     /// The build side for one output partition; the first to ask for a shared one starts it.
@@ -69,13 +74,13 @@ impl SpillingHashJoinExec {
         context: &Arc<TaskContext>,
         metrics: &SpillFigures,
     ) -> Result<Arc<BuildSide>> {
-        let is_shared = self.join.mode == PartitionMode::CollectLeft;
+        let is_shared = self.join.shares_build_side();
         if let Some((build, waiting)) = shared.take() {
             *shared = (waiting > 1).then(|| (Arc::clone(&build), waiting - 1));
             return Ok(build);
         }
         let users = if is_shared { self.join.right().output_partitioning().partition_count() } else { 1 };
-        let shape = Shape::new(Arc::clone(&self.join));
+        let shape = Shape::new(self.join.clone());
         let build = BuildSide::new(&self.name_of(partition), shape, Arc::clone(context), metrics.clone(), users);
         let input = if is_shared { 0 } else { partition };
         self.build.put(input, build.collect(self.join.left().execute(input, Arc::clone(context))?));
@@ -88,34 +93,37 @@ impl SpillingHashJoinExec {
     }
 }
 
-impl DisplayAs for SpillingHashJoinExec {
+impl DisplayAs for SpillingJoinExec {
     fn fmt_as(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !matches!(t, DisplayFormatType::TreeRender) {
             f.write_str("Spilling")?;
         }
-        self.join.fmt_as(t, f)
+        self.join.plan().fmt_as(t, f)
     }
 }
 
-impl ExecutionPlan for SpillingHashJoinExec {
+impl ExecutionPlan for SpillingJoinExec {
     fn name(&self) -> &str {
-        "SpillingHashJoinExec"
+        match self.join {
+            EngineJoin::Hash(_) => "SpillingHashJoinExec",
+            EngineJoin::NestedLoop(_) => "SpillingNestedLoopJoinExec",
+        }
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
-        self.join.properties()
+        self.join.plan().properties()
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        self.join.children()
+        self.join.plan().children()
     }
 
     fn input_distribution_requirements(&self) -> InputDistributionRequirements {
-        self.join.input_distribution_requirements()
+        self.join.plan().input_distribution_requirements()
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
-        self.join.maintains_input_order()
+        self.join.plan().maintains_input_order()
     }
 
     fn replace_children(
@@ -123,8 +131,7 @@ impl ExecutionPlan for SpillingHashJoinExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let join = self.join.builder().recompute_properties().with_new_children(children)?.build()?;
-        Ok(Arc::new(Self::new(Arc::new(join))?))
+        Ok(Arc::new(Self::new(self.join.with_children(children)?)?))
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -132,18 +139,18 @@ impl ExecutionPlan for SpillingHashJoinExec {
     }
 
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self::new(Arc::new(self.join.builder().reset_state().build()?))?))
+        Ok(Arc::new(Self::new(self.join.reset()?)?))
     }
 
     fn apply_expressions(
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        self.join.apply_expressions(f)
+        self.join.plan().apply_expressions(f)
     }
 
     fn dynamic_expressions_produced(&self) -> Vec<Arc<dyn PhysicalExpr>> {
-        self.join.dynamic_expressions_produced()
+        self.join.plan().dynamic_expressions_produced()
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
@@ -156,7 +163,7 @@ impl ExecutionPlan for SpillingHashJoinExec {
         let rows = self.attempt.execute(partition, build.loan().task(&context))?;
         let grace = GraceJoin {
             name: self.name_of(partition),
-            shape: Shape::new(Arc::clone(&self.join)),
+            shape: Shape::new(self.join.clone()),
             schema: self.schema(),
             fetch: self.join.fetch(),
             context,
@@ -174,11 +181,11 @@ impl ExecutionPlan for SpillingHashJoinExec {
     }
 
     fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
-        self.join.child_stats_requests(partition)
+        self.join.plan().child_stats_requests(partition)
     }
 
     fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        self.join.statistics_from_inputs(inputs, args)
+        self.join.plan().statistics_from_inputs(inputs, args)
     }
 
     fn fetch(&self) -> Option<usize> {
@@ -186,7 +193,6 @@ impl ExecutionPlan for SpillingHashJoinExec {
     }
 
     fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {
-        let join = self.join.builder().with_fetch(limit).build().ok()?;
-        Some(Arc::new(Self::new(Arc::new(join)).ok()?))
+        Some(Arc::new(Self::new(self.join.with_fetch(limit)?).ok()?))
     }
 }

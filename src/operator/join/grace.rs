@@ -131,7 +131,7 @@ impl PairJoin<'_> {
         let shape = &self.join.shape;
         let (build, probe) = self.sides(pair);
         let probe = ProbeSide::new(probe).lend(Arc::clone(shape.probe()), loan);
-        self.send_all(Arc::new(shape.whole(plan_of(build), plan_of(probe))?), loan).await
+        self.send_all(shape.whole(plan_of(build), plan_of(probe))?.into_plan(), loan).await
     }
 
     /// Joins a pair whose probe side is the smaller one.

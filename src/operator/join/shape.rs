@@ -6,9 +6,9 @@ use datafusion::arrow::array::{ArrayRef, BooleanArray, new_null_array};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::{JoinType, NullEquality, Result};
-use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
+use super::engine_join::EngineJoin;
 use crate::operator::spill::Side;
 
 /// What a column that numbers the rows of the probe side is called; nobody sees it.
@@ -20,7 +20,7 @@ const NUMBER: &str = "__probe_row";
 /// through the whole of the spilled join, as a last column; [`order`](super::order) sorts by it.
 #[derive(Debug, Clone)]
 pub(super) struct Shape {
-    join: Arc<HashJoinExec>,
+    join: EngineJoin,
     build: SchemaRef,
     probe: SchemaRef,
     output: SchemaRef,
@@ -28,9 +28,10 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    pub(super) fn new(join: Arc<HashJoinExec>) -> Self {
-        let ordered = join.right().properties().output_ordering().is_some() && join.maintains_input_order()[1];
-        let (build, probe, output) = (join.left().schema(), join.right().schema(), join.schema());
+    pub(super) fn new(join: EngineJoin) -> Self {
+        let keeps_order = join.plan().maintains_input_order()[1];
+        let ordered = keeps_order && join.right().properties().output_ordering().is_some();
+        let (build, probe, output) = (join.left().schema(), join.right().schema(), join.plan().schema());
         match ordered {
             true => Self { probe: numbered(&probe), output: numbered(&output), join, build, ordered },
             false => Self { probe, output, join, build, ordered },
@@ -38,7 +39,7 @@ impl Shape {
     }
 
     pub(super) fn join_type(&self) -> JoinType {
-        *self.join.join_type()
+        self.join.join_type()
     }
 
     /// Whether the last column of probe and output numbers the probe rows.
@@ -77,7 +78,7 @@ impl Shape {
 
     /// The one key of a `NOT IN`, on the build side; none for any other join.
     pub(super) fn null_aware_key(&self) -> Option<&Arc<dyn PhysicalExpr>> {
-        self.join.on().first().filter(|_| self.join.null_aware).map(|(build, _)| build)
+        self.join.on().first().filter(|_| self.join.is_null_aware()).map(|(build, _)| build)
     }
 
     /// Whether rows of the build side come out that have met nobody, or only for having met somebody: each exactly
@@ -88,18 +89,18 @@ impl Shape {
     }
 
     /// The same join of other inputs, giving [`Shape::output`].
-    pub(super) fn whole(&self, build: Arc<dyn ExecutionPlan>, probe: Arc<dyn ExecutionPlan>) -> Result<HashJoinExec> {
+    pub(super) fn whole(&self, build: Arc<dyn ExecutionPlan>, probe: Arc<dyn ExecutionPlan>) -> Result<EngineJoin> {
         let projection = self.columns(probe.schema().fields().len());
-        self.node(self.join_type(), build, probe, projection)
+        self.join.part(self.join_type(), build, probe, projection)
     }
 
-    /// The same with the hash table made of the probe rows.
+    /// The same with the probe rows held.
     pub(super) fn swapped(
         &self,
         build: Arc<dyn ExecutionPlan>,
         probe: Arc<dyn ExecutionPlan>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        self.whole(build, probe)?.swap_inputs(PartitionMode::CollectLeft)
+        self.whole(build, probe)?.swapped()
     }
 
     /// The join of one block of build rows with a probe side whose rows are numbered in a last column.
@@ -120,19 +121,7 @@ impl Shape {
             }
             _ => (JoinType::RightSemi, vec![number]),
         };
-        Ok(Arc::new(self.node(join_type, build, probe, projection)?))
-    }
-
-    fn node(
-        &self,
-        join_type: JoinType,
-        build: Arc<dyn ExecutionPlan>,
-        probe: Arc<dyn ExecutionPlan>,
-        projection: Vec<usize>,
-    ) -> Result<HashJoinExec> {
-        let builder = self.join.builder().reset_state().with_fetch(None).with_null_aware(false);
-        let builder = builder.with_type(join_type).with_partition_mode(PartitionMode::CollectLeft);
-        builder.with_projection(Some(projection)).with_new_children(vec![build, probe])?.build()
+        Ok(self.join.part(join_type, build, probe, projection)?.into_plan())
     }
 
     /// The columns of [`Shape::output`] among those of the join of the build side with a probe side of `width` columns.
@@ -144,7 +133,7 @@ impl Shape {
             _ => (self.build.fields().len(), None),
         };
         let all = || (0..self.join.join_schema().fields().len()).collect();
-        let projection: Vec<_> = self.join.projection.as_ref().map_or_else(all, |columns| columns.to_vec());
+        let projection: Vec<_> = self.join.projection().map_or_else(all, |columns| columns.to_vec());
         // The mark stands behind the probe side, which has grown.
         let moved = projection.into_iter().map(|column| if Some(column) == mark { width } else { column });
         moved.chain(self.ordered.then_some(first + probe_width)).collect()
