@@ -2,9 +2,10 @@
 //!
 //! Writes of files: `CommitExec` makes them all or nothing out of a [`Staging`], `WriteInputExec` feeds them,
 //! `PartitionedParquet` writes one partition at a time. `SpillingJoinExec` is a join whose build side may be
-//! larger than memory, `SpillingAggregateExec` a grouped aggregate whose groups may be, `TopRowsExec` the
-//! first rows of an order, however many, `SpillingWindowExec` window functions over partitions, however large. `LazyExec` starts a
-//! side of a join when it is wanted. What they share is in `spill` and `slot`.
+//! larger than memory, `SpillingAggregateExec` a grouped aggregate whose groups may be, `SpillingSortExec` a sort
+//! of any number of rows, `TopRowsExec` the first rows of an order, however many, `SpillingWindowExec` window functions
+//! over partitions, however large. `LazyExec` starts a side of a join when it is wanted. What they share is in `spill`
+//! and `slot`.
 
 mod aggregate;
 mod commit;
@@ -12,6 +13,7 @@ mod join;
 mod lazy;
 mod partitioned_parquet;
 mod slot;
+mod sort;
 mod spill;
 mod staging;
 mod staging_store;
@@ -26,6 +28,7 @@ pub(crate) use commit::CommitExec;
 pub(crate) use join::{EngineJoin, SpillingJoinExec};
 pub(crate) use lazy::LazyExec;
 pub(crate) use partitioned_parquet::PartitionedParquet;
+pub(crate) use sort::SpillingSortExec;
 pub(crate) use staging::Staging;
 pub(crate) use top_rows::TopRowsExec;
 pub(crate) use window::SpillingWindowExec;

@@ -15,6 +15,7 @@ mod single_rows;
 mod sorted_partitions;
 mod spilling_aggregate;
 mod spilling_join;
+mod spilling_sort;
 mod spilling_window;
 mod subquery;
 mod subquery_values;
@@ -40,6 +41,7 @@ use single_rows::SingleRows;
 use sorted_partitions::SortedPartitions;
 use spilling_aggregate::SpillingAggregate;
 use spilling_join::SpillingJoin;
+use spilling_sort::SpillingSort;
 use spilling_window::SpillingWindow;
 use subquery_values::SubqueryValues;
 
@@ -71,6 +73,7 @@ pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
     rules.push(Arc::new(LargeTopRows));
     rules.push(Arc::new(SpillingAggregate));
     rules.push(Arc::new(SpillingJoin));
+    rules.push(Arc::new(SpillingSort));
     rules.push(Arc::new(SpillingWindow));
     rules.push(Arc::new(InterruptibleJoins));
     rules

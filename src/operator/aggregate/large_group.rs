@@ -13,15 +13,13 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
-use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, TryStreamExt};
 
 use super::shape::{Rows, Shape};
 use super::stream::Aggregation;
 use crate::error::Error;
-use crate::operator::slot::plan_of;
+use crate::operator::sort::Sort;
 use crate::operator::spill::{Segment, rows_of};
 
 /// The result of the group that all of `states` belong to, as one row.
@@ -170,7 +168,8 @@ async fn median(aggregation: &Aggregation, function: usize, values: SendableReco
     let counted: SendableRecordBatchStream = Box::pin(RecordBatchStreamAdapter::new(schema, counted));
     let by_value = LexOrdering::new([PhysicalSortExpr::new_default(Arc::new(Column::new("value", 0)))]);
     let by_value = by_value.ok_or_else(|| Error::internal("an order by nothing"))?;
-    let mut sorted = SortExec::new(by_value, plan_of(counted)).execute(0, Arc::clone(&aggregation.context))?;
+    let (context, figures) = (Arc::clone(&aggregation.context), aggregation.figures.clone());
+    let mut sorted = Sort::inside("SpillingAggregateExec[median]", by_value, context, figures).stream(counted);
     let mut accumulator = aggregation.shape.accumulator(function)?;
     let mut before = 0;
     while let Some(batch) = sorted.next().await.transpose()? {

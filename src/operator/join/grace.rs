@@ -49,12 +49,12 @@ impl GraceJoin {
     pub(super) fn start(self, build: Spill, probe: SendableRecordBatchStream) -> Result<SendableRecordBatchStream> {
         let baseline = BaselineMetrics::new(&self.operator_metrics, self.partition);
         let (fetch, schema, ordered) = (self.fetch, Arc::clone(&self.schema), self.shape.is_ordered());
-        let context = Arc::clone(&self.context);
+        let (context, figures) = (Arc::clone(&self.context), self.metrics.clone());
         let mut builder = RecordBatchReceiverStream::builder(Arc::clone(self.shape.output()), 2);
         let output = builder.tx();
         builder.spawn(async move { self.run(build, probe, output).await });
         let rows = match ordered {
-            true => in_order(builder.build(), schema, context)?,
+            true => in_order(builder.build(), schema, context, figures)?,
             false => builder.build(),
         };
         Ok(Box::pin(LimitStream::new(rows, 0, fetch, baseline)))

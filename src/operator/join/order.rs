@@ -9,14 +9,13 @@ use datafusion::common::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
-use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::TryStreamExt;
 
 use super::shape::numbered;
 use crate::error::Error;
-use crate::operator::slot::plan_of;
+use crate::operator::sort::Sort;
+use crate::operator::spill::SpillFigures;
 
 /// The rows of `input` with their number, counted from 0, as a last column.
 pub(super) fn number_rows(input: SendableRecordBatchStream) -> SendableRecordBatchStream {
@@ -35,13 +34,14 @@ fn with_numbers(batch: &RecordBatch, first: u64, schema: &SchemaRef) -> Result<R
     Ok(RecordBatch::try_new(Arc::clone(schema), batch.columns().iter().cloned().chain([numbers]).collect())?)
 }
 
-/// The rows of `input` sorted by the number in their last column, without it. The engine's sort spills.
+/// The rows of `input` sorted by the number in their last column, without it.
 ///
 /// Rows of the same number stay as they came: the engine's join gives the partners of a row in the build side's order.
 pub(super) fn in_order(
     input: SendableRecordBatchStream,
     output: SchemaRef,
     context: Arc<TaskContext>,
+    figures: SpillFigures,
 ) -> Result<SendableRecordBatchStream> {
     let input = number_rows(input);
     let schema = input.schema();
@@ -49,7 +49,7 @@ pub(super) fn in_order(
     let numbers = [width - 2, width - 1].map(|column| Arc::new(Column::new(schema.field(column).name(), column)));
     let ordering = LexOrdering::new(numbers.map(|number| PhysicalSortExpr::new_default(number)));
     let ordering = ordering.ok_or_else(|| Error::internal("an order by nothing"))?;
-    let sorted = SortExec::new(ordering, plan_of(input)).execute(0, context)?;
+    let sorted = Sort::inside("SpillingJoinExec[order]", ordering, context, figures).stream(input);
     let to = Arc::clone(&output);
     let batches = sorted.and_then(move |batch| futures::future::ready(without_numbers(&batch, &to)));
     Ok(Box::pin(RecordBatchStreamAdapter::new(output, batches)))

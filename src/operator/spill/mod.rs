@@ -17,7 +17,7 @@ mod spool;
 pub(in crate::operator) use footprint::Footprint;
 pub(in crate::operator) use loan::{Loan, capacity};
 pub(in crate::operator) use metrics::SpillFigures;
-pub(in crate::operator) use partitioner::{Partition, Partitioned, Partitioner, Side, select};
+pub(in crate::operator) use partitioner::{Partition, Partitioned, Partitioner, Side, evaluate, select};
 pub(in crate::operator) use segment::{Segment, rows_of};
 pub(in crate::operator) use spool::Spool;
 

@@ -3,6 +3,7 @@
 mod aggregates;
 mod oracle;
 mod small_pool;
+mod sorts;
 mod windows;
 
 use datafusion::arrow::record_batch::RecordBatch;

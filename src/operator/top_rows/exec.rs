@@ -1,4 +1,4 @@
-//! The operator: a cutoff, the engine's sort without a fetch, and the limit.
+//! The operator: a cutoff, a sort of what passes, and the limit.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use futures::TryStreamExt;
 
 use super::cutoff::Cutoff;
 use crate::error::Error;
-use crate::operator::slot::plan_of;
+use crate::operator::sort::Sort;
 
 /// The first rows of an order, of each partition: as a `SortExec` with a fetch gives them, from disk if need be.
 #[derive(Debug)]
@@ -118,13 +118,8 @@ impl ExecutionPlan for TopRowsExec {
             None => Arc::new(cutoff(&self.sort, self.fetch)?),
         };
         let left_out = MetricBuilder::new(&self.metrics).counter("rows_left_out", partition);
-        let rows = plan_of(passing(input, cutoff, left_out));
-        let sort = SortExec::new(self.sort.expr().clone(), rows);
-        let sorted = sort.execute(0, context)?;
-        // The figures of the sort inside, spilled bytes among them, are this operator's.
-        sort.metrics().into_iter().for_each(|metrics| {
-            metrics.iter().for_each(|metric| self.metrics.register(Arc::clone(metric)));
-        });
+        let sort = Sort::new(self.name(), partition, self.sort.expr().clone(), context, &self.metrics);
+        let sorted = sort.stream(passing(input, cutoff, left_out));
         let baseline = BaselineMetrics::new(&ExecutionPlanMetricsSet::new(), partition);
         Ok(Box::pin(LimitStream::new(sorted, 0, Some(self.fetch), baseline)))
     }
