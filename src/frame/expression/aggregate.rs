@@ -35,7 +35,7 @@ aggregates! {
     /// let all = frame.agg([sum("value"), mean("value"), median("value"), std("value"), var("value"), spread])?;
     /// let counts = [count("value"), count_distinct("odd"), approx_count_distinct("value"), count_rows()];
     /// let lists = [collect_list("value", ()), join_text("odd", ", ", "value")];
-    /// let which = [first("value", value().descending()), last("value", "odd"), any("odd"), every("odd")];
+    /// let which = [first("value", value().descending()), last("value", "odd"), any_true("odd"), all_true("odd")];
     /// let shares = [quantile("value", 0.9), approx_quantile("value", 0.9), corr("value", value() * 2)];
     /// let more = frame.group_by("odd")?.agg([counts.as_slice(), &lists, &which, &shares].concat())?;
     /// assert_eq!(more.compute().await?.iter().map(|batch| batch.num_rows()).sum::<usize>(), 2);
@@ -66,9 +66,9 @@ aggregates! {
     /// The variance of a sample; see [`sum`] for an example.
     var = engine::var_sample;
     /// Whether any value is true; see [`sum`] for an example.
-    any = engine::bool_or;
+    any_true = engine::bool_or;
     /// Whether all values are true; see [`sum`] for an example.
-    every = engine::bool_and;
+    all_true = engine::bool_and;
 }
 
 /// The number of rows, SQL's `count(*)`; see [`sum`] for an example.

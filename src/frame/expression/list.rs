@@ -39,7 +39,7 @@ macro_rules! functions {
 functions! {
     /// The number of elements, NULLs too.
     len = array_length;
-    /// The sum of the elements.
+    /// The sum of the elements, as DOUBLE.
     sum = array_sum;
     /// The arithmetic mean of the elements.
     mean = array_avg;

@@ -27,8 +27,8 @@ use datafusion::common::Column;
 use datafusion::logical_expr::{self as engine, Expr as Engine};
 
 pub use aggregate::{
-    any, approx_count_distinct, approx_quantile, collect_list, corr, count, count_distinct, count_rows, every, first,
-    join_text, last, max, mean, median, min, quantile, std, sum, var,
+    all_true, any_true, approx_count_distinct, approx_quantile, collect_list, corr, count, count_distinct, count_rows,
+    first, join_text, last, max, mean, median, min, quantile, std, sum, var,
 };
 pub use case::{Case, When, when};
 pub use column::{IntoColumn, IntoColumns};

@@ -75,11 +75,7 @@ pub(in crate::frame) fn checked(expr: &Engine, schema: &DFSchema) -> Result<Data
     typed.and_then(|typed| typed.get_type(schema)).map_err(|error| {
         let error = Error::from(error);
         let message = error.message().lines().next().unwrap_or_default().to_string();
-        if error.is_user() || !error.is_data() {
-            Error::user(format!("{expr}: {message}")).with_source(error)
-        } else {
-            error
-        }
+        Error::user(format!("{expr}: {message}")).with_source(error)
     })
 }
 
