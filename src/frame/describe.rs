@@ -2,6 +2,7 @@
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::functions_aggregate::expr_fn::corr;
+use datafusion::functions_nested::expr_fn::make_array;
 use datafusion::logical_expr::{Expr as Engine, lit};
 
 use super::Frame;
@@ -86,10 +87,10 @@ impl Frame {
 
     /// ```text
     /// Aggregate: min(x) + (max(x) - min(x)) * (at - floor(at))
-    ///   Filter: n BETWEEN floor(at) AND ceil(at)              the one or two rows around the place
-    ///     CrossJoin
-    ///       x, row_number() OVER (ORDER BY x) - 1 AS n        sorted, on disk if need be
-    ///       (count(x) - 1) * q AS at                          one row
+    ///   Join: n                                             the one or two rows around the place
+    ///     x, row_number() OVER (ORDER BY x) - 1 AS n        sorted, on disk if need be
+    ///     at, unnest([floor(at), ceil(at)]) AS n            two rows
+    ///       (count(x) - 1) * q AS at
     /// ```
     fn quantile_of(&self, column: Engine, q: f64) -> Result<Self> {
         let name = output_name(&column);
@@ -101,9 +102,9 @@ impl Frame {
         let values = values.cast([("x", DataType::Float64)])?;
         let numbered = values.with_column("n", row_number().over((), "x").cast(DataType::Int64) - 1)?;
         let place = values.agg([((count("x") - 1) * q).alias("at")])?;
-        let at = || col("at");
-        let around =
-            numbered.join(&place, super::Join::cross())?.filter(col("n").between(at().floor(), at().ceil()))?;
+        let around = [col("at").floor(), col("at").ceil()].map(|at| at.cast(DataType::Int64).0);
+        let around = place.with_column("n", Expr(make_array(around.to_vec())))?.explode("n")?;
+        let around = numbered.join(&around, super::Join::inner("n"))?;
         let (low, high) = (min("x"), max("x"));
         let share = min("at") - min("at").floor();
         around.agg([(low.clone() + (high - low) * share).alias(name.clone())])
