@@ -54,8 +54,8 @@ pub mod prelude {
     pub use crate::expression::{
         IntoColumn, IntoColumns, IntoOrder, IntoOrders, all_true, any_true, approx_count_distinct, approx_quantile,
         coalesce, col, collect_list, concat, corr, count, count_distinct, count_rows, date, dense_rank, first,
-        greatest, interval, join_text, last, least, lit, max, mean, median, min, ntile, percent_rank, quantile, rank,
-        row_number, std, sum, timestamp, var, when,
+        greatest, interval, join_text, last, least, list_of, lit, max, mean, median, min, ntile, percent_rank,
+        quantile, rank, row_number, std, struct_of, sum, timestamp, var, when,
     };
     pub use crate::{AsOf, Context, Error, Expr, Frame, GroupBy, Join, MemoryLimit, Result, Source};
     pub use datafusion::arrow::datatypes::DataType;

@@ -2,11 +2,10 @@
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::functions_aggregate::expr_fn::corr;
-use datafusion::functions_nested::expr_fn::make_array;
 use datafusion::logical_expr::{Expr as Engine, lit};
 
 use super::Frame;
-use super::expression::{Expr, IntoColumns, col, count, max, min, output_name, row_number};
+use super::expression::{Expr, IntoColumns, col, count, list_of, max, min, output_name, row_number};
 use crate::error::{Error, Result};
 use crate::sql;
 
@@ -102,8 +101,8 @@ impl Frame {
         let values = values.cast([("x", DataType::Float64)])?;
         let numbered = values.with_column("n", row_number().over((), "x").cast(DataType::Int64) - 1)?;
         let place = values.agg([((count("x") - 1) * q).alias("at")])?;
-        let around = [col("at").floor(), col("at").ceil()].map(|at| at.cast(DataType::Int64).0);
-        let around = place.with_column("n", Expr(make_array(around.to_vec())))?.explode("n")?;
+        let around = [col("at").floor(), col("at").ceil()].map(|at| at.cast(DataType::Int64));
+        let around = place.with_column("n", list_of(around))?.explode("n")?;
         let around = numbered.join(&around, super::Join::inner("n"))?;
         let (low, high) = (min("x"), max("x"));
         let share = min("at") - min("at").floor();

@@ -47,7 +47,7 @@ use crate::error::{Error, Result};
 /// let by_pairs = orders.join(&pairs, Join::inner([("customer", "id")]).suffixes("", "_of_person"))?;
 /// assert_eq!(by_pairs.columns(), ["id", "customer", "note", "id_of_person", "name", "note_of_person"]);
 /// let by_condition = orders.join(&people, Join::inner(col("customer").lt(col("customer_right"))))?;
-/// assert_eq!(rows(by_condition).await?, 5);
+/// assert_eq!(rows(by_condition).await?, 4);
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]

@@ -336,7 +336,8 @@ impl Chain {
         let right_sql = format!("SELECT \"k\" AS {}, \"x\" AS {} {}", quoted(&other_key), quoted(&other), base.from());
         let on = format!("l.{} = r.{}", quoted(&key), quoted(&other_key));
         let pairs = [(key, other_key.clone())];
-        let joins: [(fn([(String, String); 1]) -> Join, &str); 6] = [
+        type Make = fn([(String, String); 1]) -> Join;
+        let joins: [(Make, &str); 6] = [
             (|on| Join::inner(on), "JOIN"),
             (|on| Join::left(on), "LEFT JOIN"),
             (|on| Join::right(on), "RIGHT JOIN"),

@@ -72,6 +72,8 @@ async fn types_are_checked_at_the_call() {
         let error = frame.with_column("new", wrong.clone()).expect_err(&wrong.to_string());
         assert!(error.is_user(), "{wrong}: {error:?}");
     }
+    let searched = error(frame.filter(col("Year").is_in_frame(&frame)));
+    assert!(searched.starts_with("values are searched in a frame of one column, not of 5"), "{searched}");
     assert!(error(frame.filter(col("Year"))).starts_with("Year is no condition but Int64"));
     assert!(error(frame.fill_null(date("2013-01-01").unwrap())).starts_with("no column takes"));
     assert!(error(frame.explode("text")).starts_with("column 'text' is no list"));

@@ -3,7 +3,7 @@
 use datafusion::functions_nested::expr_fn as nested;
 use datafusion::logical_expr::Expr as Engine;
 
-use super::{Expr, lit};
+use super::{Expr, IntoColumns, engines, lit};
 
 /// Functions of lists, by [`Expr::list`]. Places are counted from 0, negative ones from the end.
 ///
@@ -93,4 +93,27 @@ impl List {
     fn with(self, other: impl Into<Expr>, function: impl FnOnce(Engine, Engine) -> Engine) -> Expr {
         Expr(function(self.0.0, other.into().0))
     }
+}
+
+/// The list of several values of a row, which have a common type.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+/// use partita::prelude::*;
+/// let ctx = Context::builder().build()?;
+/// let both = [list_of(["value", "value"]).alias("l"), struct_of([("n", col("value")), ("text", lit("x"))]).alias("s")];
+/// let frame = ctx.range(7..8)?.select(both)?.select([col("l").list().sum().alias("sum"), col("s").field("n").alias("n")])?;
+/// datafusion::assert_batches_eq!(
+///     ["+------+---+", "| sum  | n |", "+------+---+", "| 14.0 | 7 |", "+------+---+"], &frame.compute().await?
+/// );
+/// # Ok(()) }
+/// ```
+pub fn list_of(columns: impl IntoColumns) -> Expr {
+    Expr(nested::make_array(engines(columns.into_columns())))
+}
+
+/// The struct of several values of a row with names for them; see [`list_of`] for an example.
+pub fn struct_of<N: Into<String>, E: Into<Expr>>(fields: impl IntoIterator<Item = (N, E)>) -> Expr {
+    let fields = fields.into_iter().flat_map(|(name, value)| [lit(name.into()).0, value.into().0]);
+    Expr(datafusion::functions::core::expr_fn::named_struct(fields.collect()))
 }

@@ -32,7 +32,7 @@ pub use aggregate::{
 };
 pub use case::{Case, When, when};
 pub use column::{IntoColumn, IntoColumns};
-pub use list::List;
+pub use list::{List, list_of, struct_of};
 pub use literal::{date, interval, lit, timestamp};
 pub use number::{coalesce, concat, greatest, least};
 pub(super) use order::sorts;

@@ -15,7 +15,8 @@ macro_rules! arithmetic {
                 Expr(ops::$operator::$method(self.0, other.into().0))
             }
         }
-        arithmetic!(left $operator $method: i32, i64, f64);
+        // One type of whole numbers and one of others: with two, Rust would not know which one `1 - col("x")` has.
+        arithmetic!(left $operator $method: i64, f64);
     )*};
     (left $operator:ident $method:ident: $($number:ty),*) => {$(
         impl ops::$operator<Expr> for $number {
@@ -113,8 +114,8 @@ impl Expr {
         if values.is_empty() { Self::from(false) } else { Self(self.0.in_list(values, false)) }
     }
 
-    /// One of the values of a frame's first column: SQL's `x IN (SELECT …)`. A frame of several columns is an error of
-    /// the call that uses this.
+    /// One of the values of a frame of one column: SQL's `x IN (SELECT …)`. A frame of several is an error of the call that
+    /// uses this.
     ///
     /// `!x.is_in_frame(…)` is SQL's NOT IN: it holds for no row where the frame has a NULL. [`Join::anti`] does not mind.
     ///

@@ -21,6 +21,11 @@ pub(in crate::frame) fn resolve(expr: Engine, schema: &DFSchema) -> Result<Engin
             let error = Error::user(format!("{} wants an order: rows of a frame have none", function.fun.name()));
             Err(error.with_hint("say .over(partition_by, order_by), for example .over((), \"time\")").into())
         }
+        Engine::InSubquery(search) if search.subquery.subquery.schema().fields().len() != 1 => {
+            let columns = search.subquery.subquery.schema().fields().len();
+            let error = Error::user(format!("values are searched in a frame of one column, not of {columns}"));
+            Err(error.with_hint("select the column").into())
+        }
         other => Ok(Transformed::no(other)),
     });
     Ok(resolved.data()?)
