@@ -56,7 +56,7 @@ impl Frame {
             return Ok(self.clone());
         }
         let exprs = order.iter().map(|sort| sort.expr.clone()).collect();
-        self.around_windows(exprs, |plan, exprs| {
+        self.with_plan(unsorted(&self.plan)?).around_windows(exprs, |plan, exprs| {
             Ok(plan.sort(order.iter().zip(exprs).map(|(sort, expr)| sort.with_expr(expr)))?)
         })
     }
@@ -188,8 +188,21 @@ fn tail(plan: &LogicalPlan, rows: usize) -> Result<LogicalPlan> {
         error.with_hint("sort it: frame.sort(\"time\")?.tail(10)?")
     })?;
     let reversed = order.iter().map(SortExpr::reverse).collect::<Vec<_>>();
-    let last = LogicalPlanBuilder::from(plan.clone()).sort(reversed)?.limit_by_expr(None, Some(lit(rows as i64)))?;
+    let last = LogicalPlanBuilder::from(unsorted(plan)?).sort(reversed)?.limit_by_expr(None, Some(lit(rows as i64)))?;
     Ok(last.sort(order)?.build()?)
+}
+
+/// The plan without the order that another one is to replace. Nested sorts of which some are cut come out of the engine
+/// with the wrong number of rows.
+fn unsorted(plan: &LogicalPlan) -> Result<LogicalPlan> {
+    match plan {
+        LogicalPlan::Sort(sort) if sort.fetch.is_none() => unsorted(&sort.input),
+        LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Filter(_) => {
+            let inputs = plan.inputs().into_iter().map(unsorted).collect::<Result<_>>()?;
+            Ok(plan.with_new_exprs(plan.expressions(), inputs)?)
+        }
+        other => Ok(other.clone()),
+    }
 }
 
 /// The order that the rows of a plan are in, over its own columns.

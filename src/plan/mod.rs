@@ -19,6 +19,7 @@ mod spilling_window;
 mod subquery;
 mod subquery_values;
 mod sum_accumulator;
+mod unnested_keys;
 
 use std::sync::Arc;
 
@@ -42,12 +43,14 @@ use spilling_aggregate::SpillingAggregate;
 use spilling_hash_join::SpillingHashJoin;
 use spilling_window::SpillingWindow;
 use subquery_values::SubqueryValues;
+use unnested_keys::UnnestedKeys;
 
 /// The analyzer rules in their order: ours that say a query in words that the engine has a plan for, the engine's,
 /// which find the types, ours that need them.
 pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> =
         vec![Arc::new(MultisetOperations), Arc::new(SetComparisons), Arc::new(SubqueryValues), Arc::new(SingleRows)];
+    rules.push(Arc::new(UnnestedKeys));
     rules.extend(Analyzer::new().rules);
     rules.push(Arc::new(CheckedSums));
     rules.push(Arc::new(CheckedArithmetic));

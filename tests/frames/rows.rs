@@ -52,6 +52,10 @@ async fn the_tail_is_the_end_of_the_order() {
     assert_eq!(listed(&doubled.tail(1).unwrap()).await, ["1998"]);
     let descending = frame.sort(col("n").descending()).unwrap().select(["n"]).unwrap();
     assert_eq!(listed(&descending.tail(2).unwrap()).await, ["1", "0"]);
+    // Cut twice: the engine gave the rows of the larger cut.
+    let twice = frame.sort("n").unwrap().tail(6).unwrap().sort("n").unwrap().tail(2).unwrap();
+    assert_eq!(listed(&twice.select(["n"]).unwrap()).await, ["998", "999"]);
+    assert_eq!(listed(&sorted.tail(6).unwrap().tail(2).unwrap().select(["n"]).unwrap()).await, ["998", "999"]);
     assert_eq!(listed(&sorted.tail(0).unwrap()).await.len(), 0);
     assert!(error(frame.tail(3)).contains("a frame without an order has no last rows"));
     assert!(error(sorted.group_by("digit").unwrap().count().unwrap().tail(3)).contains("without an order"));

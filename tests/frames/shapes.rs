@@ -28,6 +28,18 @@ async fn a_pivot_turned_back_has_the_same_cells() {
     assert!(mixed.unpivot(["a", "b"], "name", "value").is_err());
 }
 
+/// The engine took the key of a pivot for a key of its unpivoted rows, and sorted and grouped by that alone.
+#[tokio::test]
+async fn what_is_turned_back_can_be_sorted_and_grouped() {
+    let ctx = context();
+    let long =
+        ctx.sql("SELECT * FROM (VALUES ('a', 1, 5), ('a', 2, 6), ('b', 1, 7)) AS t (who, what, n)").await.unwrap();
+    let back = long.pivot("who", "what", [2, 1], max("n")).unwrap().unpivot(["2", "1"], "what", "n").unwrap();
+    assert_eq!(listed(&back.sort(["who", "what"]).unwrap()).await, ["a 1 5", "a 2 6", "b 1 7", "b 2 -"]);
+    let groups = back.group_by(["who", "what"]).unwrap().agg([count("n").alias("n")]).unwrap();
+    assert_eq!(sorted(&groups).await, ["a 1 1", "a 2 1", "b 1 1", "b 2 0"]);
+}
+
 #[tokio::test]
 async fn unions_are_by_position_or_by_name() {
     let ctx = context();
