@@ -53,8 +53,13 @@ impl Context {
     ///
     /// Errors: syntax, names and types, with the place in `text`.
     pub async fn sql(&self, text: &str) -> Result<Frame> {
+        self.sql_over(text, None).await
+    }
+
+    /// Plans one SQL statement that may name `this` as the table `self`.
+    pub(crate) async fn sql_over(&self, text: &str, this: Option<&LogicalPlan>) -> Result<Frame> {
         let planned = match sql::split(text)?.as_slice() {
-            [piece] => self.plan(piece).await,
+            [piece] => self.plan_with(piece, Effect::Whole, this).await,
             [] => Err(Error::user("there is no statement here")),
             pieces => Err(Error::user(format!("one statement is wanted here, not {}", pieces.len()))
                 .with_hint("scripts are run by script::Runner")
@@ -65,16 +70,16 @@ impl Context {
 
     /// Plans one piece of a script: parse → bind → define → frame.
     pub(crate) async fn plan(&self, piece: &Piece<'_>) -> Result<Frame> {
-        self.plan_with(piece, Effect::Whole).await
+        self.plan_with(piece, Effect::Whole, None).await
     }
 
-    async fn plan_with(&self, piece: &Piece<'_>, effect: Effect) -> Result<Frame> {
+    async fn plan_with(&self, piece: &Piece<'_>, effect: Effect, this: Option<&LogicalPlan>) -> Result<Frame> {
         let mut statement = self.parse(piece)?;
         sql::normalize(&mut statement, self).map_err(|error| error.at_if_none(piece.start()))?;
         self.inner.parameters.read().bind(&mut statement)?;
         let plan = match statement {
-            Statement::Engine(statement) => self.plan_engine(*statement, piece, effect).await?,
-            Statement::Summarize(query) => sql::summarize(self.plan_engine(*query, piece, effect).await?)?,
+            Statement::Engine(statement) => self.plan_engine(*statement, piece, effect, this).await?,
+            Statement::Summarize(query) => sql::summarize(self.plan_engine(*query, piece, effect, this).await?)?,
             Statement::Use(schema) => {
                 sql::use_schema(&schema, self).map_err(|error| error.at(piece.start()))?;
                 LogicalPlanBuilder::empty(false).build()?
@@ -85,7 +90,7 @@ impl Context {
 
     /// Plans one piece as far as its physical plan and runs nothing; definitions take effect, without their rows.
     pub(crate) async fn check(&self, piece: &Piece<'_>) -> Result<()> {
-        let frame = self.plan_with(piece, Effect::Definition).await?;
+        let frame = self.plan_with(piece, Effect::Definition, None).await?;
         let plan = frame.logical_plan().clone();
         if !matches!(plan, LogicalPlan::Ddl(_)) {
             let planned = self.session().state().create_physical_plan(&plan).await;
@@ -106,15 +111,19 @@ impl Context {
         mut statement: EngineStatement,
         piece: &Piece<'_>,
         effect: Effect,
+        this: Option<&LogicalPlan>,
     ) -> Result<LogicalPlan> {
         let mut state = self.session().state();
+        if let Some(this) = this {
+            source::name_self(this.clone(), &mut state)?;
+        }
         source::resolve(&mut statement, piece, &mut state).await.map_err(|error| error.at_if_none(piece.start()))?;
         let plan = async { sql::define(state.statement_to_plan(statement).await?, effect, self).await };
         plan.await.map_err(|error| sql::diagnose(error, piece, &self.table_names()))
     }
 
     /// The names of all tables and views, without their schemas.
-    fn table_names(&self) -> Vec<String> {
+    pub(crate) fn table_names(&self) -> Vec<String> {
         let state = self.session().state();
         let catalogs = state.catalog_list();
         let schemas = catalogs

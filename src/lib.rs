@@ -41,13 +41,22 @@ pub mod sql;
 
 pub use context::{Context, ContextBuilder};
 pub use error::{Error, Result, Span};
-pub use frame::{Frame, Write};
+pub use frame::expression::{
+    self, Case, Expr, IntoColumn, IntoColumns, IntoOrder, IntoOrders, List, Order, Text, Time, When,
+};
+pub use frame::{AsOf, Frame, GroupBy, Join, On, Times, Write};
 pub use memory::MemoryLimit;
 pub use report::{Figures, Monitor, Phase, Report, Run, StatementReport, Watch};
 pub use source::{OnBadValue, OptionValue, Paths, Source, load_dir};
 
 /// What most programs need: `use partita::prelude::*;`.
 pub mod prelude {
-    pub use crate::{Context, Error, Frame, MemoryLimit, Result, Source};
-    pub use datafusion::prelude::{col, lit};
+    pub use crate::expression::{
+        IntoColumn, IntoColumns, IntoOrder, IntoOrders, all_true, any_true, approx_count_distinct, approx_quantile,
+        coalesce, col, collect_list, concat, corr, count, count_distinct, count_rows, date, dense_rank, first,
+        greatest, interval, join_text, last, least, list_of, lit, max, mean, median, min, ntile, percent_rank,
+        quantile, rank, row_number, std, struct_of, sum, timestamp, var, when,
+    };
+    pub use crate::{AsOf, Context, Error, Expr, Frame, GroupBy, Join, MemoryLimit, Result, Source};
+    pub use datafusion::arrow::datatypes::DataType;
 }

@@ -1,4 +1,4 @@
-//! All 22 queries of TPC-H against stored answers, with the default limit and at the smallest one.
+//! All 22 queries of TPC-H, in SQL and by frames, against stored answers, with the default limit and at the smallest one.
 //!
 //! The answers at scale factor 0.05 are DuckDB's on the same rows; those at scale factor 1 agree with the published
 //! answer set as well. The latter are compared when `PARTITA_TPCH_SF1` names a folder with the eight tables as
@@ -11,12 +11,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
+#[path = "../examples/tpch_frames.rs"]
+mod tpch_frames;
 
 use std::path::{Path, PathBuf};
 
 use common::tpch::{QUERIES, generate, project, query, register};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use partita::{Context, ContextBuilder, Frame, MemoryLimit};
+use tpch_frames::Tables;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_of_a_small_scale_at_both_limits() {
@@ -37,20 +40,24 @@ async fn published_answers_of_scale_one() {
     }
 }
 
-/// Runs all queries on one context and tells of all that went wrong.
+/// Runs all queries on one context, in SQL and by frames, and tells of all that went wrong.
 async fn every_query(builder: ContextBuilder, data: &Path, answers: &Path) {
     let ctx = builder.build().unwrap();
     register(&ctx, data).await.unwrap();
+    let tables = Tables::of(&ctx).await.unwrap();
     let mut failures = Vec::new();
     for number in 1..=QUERIES {
         let expected = answer(&answers.join(format!("q{number}.csv")));
-        let outcome = match ctx.sql(&query(number)).await {
-            Ok(frame) => rows(&frame).await,
-            Err(error) => Err(error),
-        };
-        match outcome {
-            Ok(actual) => failures.extend(first_difference(&actual, &expected).map(|why| format!("q{number}: {why}"))),
-            Err(error) => failures.push(format!("q{number}: {}", error.report())),
+        for (said, frame) in [("SQL", ctx.sql(&query(number)).await), ("frames", tables.query(number))] {
+            let outcome = match frame {
+                Ok(frame) => rows(&frame).await,
+                Err(error) => Err(error),
+            };
+            let failure = match outcome {
+                Ok(actual) => first_difference(&actual, &expected),
+                Err(error) => Some(error.report()),
+            };
+            failures.extend(failure.map(|why| format!("q{number} in {said}: {why}")));
         }
     }
     assert!(failures.is_empty(), "at {}\n{}", ctx.memory_limit(), failures.join("\n"));

@@ -1,5 +1,17 @@
 //! The lazy dataframe: a logical plan with the context it will run in.
 
+mod asof;
+mod columns;
+mod describe;
+pub mod expression;
+mod from;
+mod group;
+mod join;
+mod join_names;
+mod reshape;
+mod rows;
+mod sample;
+mod set;
 mod write;
 
 use std::fmt;
@@ -15,6 +27,9 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::report::Run;
 
+pub use asof::{AsOf, Times};
+pub use group::GroupBy;
+pub use join::{Join, On};
 pub use write::Write;
 
 /// A lazy dataframe. Building, cloning and combining frames runs nothing; [`run`](Frame::run),
@@ -47,6 +62,24 @@ impl Frame {
     /// The logical plan as it was built, before any rule has seen it.
     pub fn logical_plan(&self) -> &LogicalPlan {
         &self.plan
+    }
+
+    /// The logical plan as the rules leave it, without running anything. The same question asked in SQL and by calls has
+    /// the same one.
+    ///
+    /// Errors: what planning finds.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// use partita::prelude::*;
+    /// let ctx = Context::builder().build()?;
+    /// let by_calls = ctx.range(0..9)?.filter(col("value").gt(3) & col("value").gt(5))?;
+    /// let by_sql = ctx.sql("SELECT value FROM range(0, 9) WHERE value > 3 AND value > 5").await?;
+    /// assert_eq!(by_calls.optimized_plan()?.to_string(), by_sql.optimized_plan()?.to_string());
+    /// # Ok(()) }
+    /// ```
+    pub fn optimized_plan(&self) -> Result<LogicalPlan> {
+        Ok(self.context.session().state().optimize(&self.plan)?)
     }
 
     /// Names, types and nullability of the columns.

@@ -9,6 +9,7 @@ mod expressions;
 mod interruptible_joins;
 mod joins_in_turn;
 mod large_top_rows;
+mod merged_top_rows;
 mod multiset_operations;
 mod set_comparisons;
 mod single_rows;
@@ -20,6 +21,7 @@ mod spilling_window;
 mod subquery;
 mod subquery_values;
 mod sum_accumulator;
+mod unnested_keys;
 
 use std::sync::Arc;
 
@@ -35,6 +37,7 @@ use distinct_aggregates::DistinctAggregates;
 use interruptible_joins::InterruptibleJoins;
 use joins_in_turn::JoinsInTurn;
 use large_top_rows::LargeTopRows;
+use merged_top_rows::MergedTopRows;
 use multiset_operations::MultisetOperations;
 use set_comparisons::SetComparisons;
 use single_rows::SingleRows;
@@ -44,12 +47,14 @@ use spilling_join::SpillingJoin;
 use spilling_sort::SpillingSort;
 use spilling_window::SpillingWindow;
 use subquery_values::SubqueryValues;
+use unnested_keys::UnnestedKeys;
 
 /// The analyzer rules in their order: ours that say a query in words that the engine has a plan for, the engine's,
 /// which find the types, ours that need them.
 pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> =
         vec![Arc::new(MultisetOperations), Arc::new(SetComparisons), Arc::new(SubqueryValues), Arc::new(SingleRows)];
+    rules.push(Arc::new(UnnestedKeys));
     rules.extend(Analyzer::new().rules);
     rules.push(Arc::new(CheckedSums));
     rules.push(Arc::new(CheckedArithmetic));
@@ -70,6 +75,7 @@ pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
     rules.insert(0, Arc::new(SortedPartitions));
     rules.push(Arc::new(AtomicWrites));
     rules.push(Arc::new(JoinsInTurn));
+    rules.push(Arc::new(MergedTopRows));
     rules.push(Arc::new(LargeTopRows));
     rules.push(Arc::new(SpillingAggregate));
     rules.push(Arc::new(SpillingJoin));

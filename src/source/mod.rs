@@ -34,5 +34,5 @@ pub use builder::{Paths, Source};
 pub(crate) use external::install;
 pub use folder::load_dir;
 pub use options::{OnBadValue, OptionValue};
-pub(crate) use relation::resolve;
+pub(crate) use relation::{name_self, resolve};
 pub(crate) use stored::{Change, ChangeTarget, StoredTable};

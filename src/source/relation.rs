@@ -17,8 +17,8 @@ use datafusion::common::TableReference;
 use datafusion::datasource::provider_as_source;
 use datafusion::error::Result as EngineResult;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::parser::{CopyToSource, Statement};
 use datafusion::sql::sqlparser::ast::{
     DescribeAlias, Ident, ObjectName, Query, Spanned, Statement as SqlStatement, TableFactor, Visit, Visitor,
@@ -196,6 +196,32 @@ fn place(relation: &TableFactor, piece: &Piece<'_>) -> Option<Span> {
             let span = name.span();
             let width = span.end.column.saturating_sub(span.start.column) as usize;
             (span.start.line > 0).then(|| Span::new(span.start.line, span.start.column).with_width(width))
+        }
+    }
+}
+
+/// Has `state` plan the relation `self` as this plan.
+pub(crate) fn name_self(plan: LogicalPlan, state: &mut SessionState) -> Result<()> {
+    Ok(state.register_relation_planner(Arc::new(SelfRelation { plan }))?)
+}
+
+#[derive(Debug)]
+struct SelfRelation {
+    plan: LogicalPlan,
+}
+
+impl RelationPlanner for SelfRelation {
+    fn plan_relation(
+        &self,
+        relation: TableFactor,
+        _context: &mut dyn RelationPlannerContext,
+    ) -> EngineResult<RelationPlanning> {
+        match &relation {
+            TableFactor::Table { name, alias, args: None, .. } if name.to_string().eq_ignore_ascii_case("self") => {
+                let plan = LogicalPlanBuilder::from(self.plan.clone()).alias("self")?.build()?;
+                Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias.clone()))))
+            }
+            _ => Ok(RelationPlanning::Original(Box::new(relation))),
         }
     }
 }

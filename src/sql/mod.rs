@@ -18,7 +18,7 @@ pub(crate) use setting::Settings;
 pub(crate) use split::tokens;
 pub use split::{Piece, is_complete, split};
 pub(crate) use statement::{Statement, is_query, parse};
-pub(crate) use summarize::summarize;
+pub(crate) use summarize::{row_per_column, summarize};
 
 /// The number of rows that a statement says it has written: its `count` column.
 pub(crate) fn written(batch: &datafusion::arrow::record_batch::RecordBatch) -> u64 {

@@ -48,15 +48,22 @@ pub(crate) fn summarize(input: LogicalPlan) -> Result<LogicalPlan> {
     if columns.is_empty() {
         return Err(Error::user("there are no columns to summarize"));
     }
-    let mut arrays = vec![
-        make_array(columns.iter().map(|(_, _, name)| lit(name.as_str())).collect()).alias("column_name"),
-        make_array(columns.iter().map(|(_, kind, _)| lit(sql_type(kind))).collect()).alias("column_type"),
+    let mut statistics = vec![
+        ("column_name".to_string(), columns.iter().map(|(_, _, name)| lit(name.as_str())).collect()),
+        ("column_type".to_string(), columns.iter().map(|(_, kind, _)| lit(sql_type(kind))).collect()),
     ];
-    arrays.extend(STATISTICS.iter().map(|(name, statistic)| {
+    statistics.extend(STATISTICS.iter().map(|(name, statistic)| {
         let of = |(column, kind, _): &(Expr, DataType, String)| statistic(column, kind).unwrap_or(NOTHING);
-        make_array(columns.iter().map(of).collect()).alias(*name)
+        (name.to_string(), columns.iter().map(of).collect())
     }));
-    let names = arrays.iter().map(|array| Column::from_name(array.schema_name().to_string())).collect();
+    row_per_column(input, statistics)
+}
+
+/// The plan of one aggregation of `input` whose only row is stood up: each of `columns` has a name and, from the first
+/// row to the last, its values.
+pub(crate) fn row_per_column(input: LogicalPlan, columns: Vec<(String, Vec<Expr>)>) -> Result<LogicalPlan> {
+    let arrays: Vec<Expr> = columns.iter().map(|(name, values)| make_array(values.clone()).alias(name)).collect();
+    let names = columns.into_iter().map(|(name, _)| Column::from_name(name)).collect();
     // The projection finds the aggregates inside its expressions among the columns of the aggregate below it.
     let plan = LogicalPlanBuilder::from(input)
         .aggregate(Vec::<Expr>::new(), find_aggregate_exprs(&arrays))?

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::runtime::JoinSet;
 use datafusion::common::{Constraints, Result as EngineResult, SchemaExt, not_impl_err};
@@ -92,6 +93,36 @@ impl StoredTable {
         }
         let _writer = self.inner.writer.lock().await;
         self.replace(partitions);
+        Ok(())
+    }
+
+    /// Fills the table with batches at hand: as many partitions as said, each with the next share of the rows.
+    ///
+    /// Errors: batches of other columns than the table's; the spill folder is full or fails.
+    pub(crate) fn fill_with(&self, batches: Vec<RecordBatch>, partitions: usize, batch_size: usize) -> Result<()> {
+        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        let share = rows.div_ceil(partitions.max(1)).max(1);
+        let mut filled: Vec<_> = self.new_stores(partitions).into_iter().map(Partition::empty).collect();
+        let mut intakes: Vec<_> = filled.iter().map(|_| Intake::new(self.schema(), batch_size)).collect();
+        let mut keep = |number: usize, ready: Vec<RecordBatch>| -> Result<()> {
+            let Partition { store, batches } = &mut filled[number];
+            let stored = ready.iter().map(|batch| store.push(batch)).collect::<Result<Vec<_>>>()?;
+            Arc::make_mut(batches).extend(stored);
+            Ok(())
+        };
+        let mut row = 0;
+        for batch in batches {
+            let mut offset = 0;
+            while offset < batch.num_rows() {
+                let (number, rows) = (row / share, (share - row % share).min(batch.num_rows() - offset));
+                keep(number, intakes[number].push(&batch.slice(offset, rows))?)?;
+                (row, offset) = (row + rows, offset + rows);
+            }
+        }
+        for (number, intake) in intakes.into_iter().enumerate() {
+            keep(number, intake.finish()?)?;
+        }
+        self.replace(filled);
         Ok(())
     }
 
