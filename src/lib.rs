@@ -28,6 +28,7 @@ struct Readme;
 mod context;
 mod error;
 mod frame;
+mod function;
 pub mod memory;
 mod nearest;
 mod operator;
@@ -42,6 +43,11 @@ pub mod sql;
 pub use context::{Context, ContextBuilder};
 pub use error::{Error, Result, Span};
 pub use frame::{Frame, Write};
+pub use function::{
+    AggregateFunction, AggregateState, Argument, ColumnClosure, Decimal, Element, Fields, FunctionDefinition, Language,
+    NullInput, Output, ParameterDefinition, RowClosure, RowFunction, UpdateClosure, aggregate_function,
+    column_function, row_function,
+};
 pub use memory::MemoryLimit;
 pub use report::{Figures, Monitor, Phase, Report, Run, StatementReport, Watch};
 pub use source::{OnBadValue, OptionValue, Paths, Source, load_dir};
@@ -49,5 +55,6 @@ pub use source::{OnBadValue, OptionValue, Paths, Source, load_dir};
 /// What most programs need: `use partita::prelude::*;`.
 pub mod prelude {
     pub use crate::{Context, Error, Frame, MemoryLimit, Result, Source};
+    pub use crate::{aggregate_function, column_function, row_function};
     pub use datafusion::prelude::{col, lit};
 }

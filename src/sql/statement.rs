@@ -8,7 +8,8 @@ use datafusion::sql::sqlparser::ast::{
     self, ShowStatementFilter, ShowStatementFilterPosition, ShowStatementOptions, VisitMut,
 };
 use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
-use datafusion::sql::sqlparser::tokenizer::{Location, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
 
 use super::diagnose::diagnose;
 use super::rewrite::from_first;
@@ -25,6 +26,19 @@ pub(crate) enum Statement {
     Summarize(Box<EngineStatement>),
     /// `USE schema` and `USE catalog.schema`.
     Use(ast::ObjectName),
+    /// A statement on row functions.
+    Function(FunctionStatement),
+}
+
+/// A statement on row functions.
+#[derive(Debug, Clone)]
+pub(crate) enum FunctionStatement {
+    Create(Box<ast::CreateFunction>),
+    Drop(ast::DropFunction),
+    /// `SHOW FUNCTIONS [LIKE pattern]`.
+    Show(Option<ShowStatementFilter>),
+    /// `DESCRIBE FUNCTION name`.
+    Describe(ast::Ident),
 }
 
 impl Statement {
@@ -34,6 +48,9 @@ impl Statement {
         match self {
             Self::Summarize(_) => true,
             Self::Use(_) => false,
+            Self::Function(statement) => {
+                matches!(statement, FunctionStatement::Show(_) | FunctionStatement::Describe(_))
+            }
             Self::Engine(statement) => match &**statement {
                 EngineStatement::Explain(_) => true,
                 EngineStatement::Statement(statement) => matches!(
@@ -42,7 +59,6 @@ impl Statement {
                         | Ast::ShowTables { .. }
                         | Ast::ShowColumns { .. }
                         | Ast::ShowVariable { .. }
-                        | Ast::ShowFunctions { .. }
                         | Ast::ShowCreate { .. }
                         | Ast::ExplainTable { .. }
                         | Ast::Explain { .. }
@@ -60,10 +76,16 @@ pub(crate) fn parse(piece: &Piece<'_>, dialect: &dyn Dialect, recursion_limit: u
     if let Some(text) = summarize_as_query(piece.text) {
         return Ok(Statement::Summarize(Box::new(parse(&text)?)));
     }
+    if let Some(name) = described_function(piece.text) {
+        return Ok(Statement::Function(FunctionStatement::Describe(name)));
+    }
     let text = copy_text(piece.text).map_err(|error| error.map_span(|span| piece.moved(span)))?;
     Ok(match parse(&text)? {
         EngineStatement::Statement(statement) => match *statement {
             ast::Statement::Use(target) => Statement::Use(use_target(target)?),
+            ast::Statement::CreateFunction(create) => Statement::Function(FunctionStatement::Create(Box::new(create))),
+            ast::Statement::DropFunction(drop) => Statement::Function(FunctionStatement::Drop(drop)),
+            ast::Statement::ShowFunctions { filter } => Statement::Function(FunctionStatement::Show(filter)),
             ast::Statement::ShowTables { show_options, .. } => parse_query(&show_tables(&show_options)?)?,
             ast::Statement::ShowSchemas { .. } | ast::Statement::ShowDatabases { .. } => parse_query(
                 "SELECT catalog_name, schema_name FROM information_schema.schemata ORDER BY catalog_name, schema_name",
@@ -72,6 +94,57 @@ pub(crate) fn parse(piece: &Piece<'_>, dialect: &dyn Dialect, recursion_limit: u
         },
         other => Statement::Engine(Box::new(other)),
     })
+}
+
+/// `DESCRIBE FUNCTION name` and `DESC FUNCTION name`, which the parser takes for a table called function.
+fn described_function(text: &str) -> Option<ast::Ident> {
+    let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize().ok()?;
+    let mut words = tokens.iter().filter_map(|token| match token {
+        Token::Whitespace(_) => None,
+        Token::Word(word) => Some(Some(word)),
+        _ => Some(None),
+    });
+    let describe = words.next()??.value.to_ascii_uppercase();
+    let function = words.next()??.value.to_ascii_uppercase();
+    let name = words.next()??;
+    let fits = matches!(describe.as_str(), "DESCRIBE" | "DESC") && function == "FUNCTION" && words.next().is_none();
+    fits.then(|| name.clone().into_ident(Span::empty()))
+}
+
+/// An expression, or a query of one value, that stands in a piece of a script by itself.
+///
+/// Errors: syntax, at its place in the script.
+pub(crate) fn parse_expression(piece: &Piece<'_>) -> Result<ast::Expr> {
+    let dialect = GenericDialect {};
+    let mut tokens = Tokenizer::new(&dialect, piece.text)
+        .tokenize_with_location()
+        .map_err(|error| Error::user(error.message.trim().to_string()).at(piece.place(error.location)))?;
+    shift(&mut tokens, piece);
+    from_first(&mut tokens);
+    let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
+    let first = parser.peek_token_ref().token.to_string().to_ascii_uppercase();
+    let parsed = if ["SELECT", "WITH", "VALUES"].contains(&first.as_str()) {
+        parser.parse_query().map(single_value)
+    } else {
+        parser.parse_expr()
+    };
+    let rest = parsed.and_then(|expr| {
+        let _ = parser.consume_token(&Token::SemiColon);
+        parser.expect_token(&Token::EOF).map(|_| expr)
+    });
+    rest.map_err(|error| diagnose(datafusion::common::DataFusionError::SQL(Box::new(error), None), piece, &[]))
+}
+
+/// `SELECT expression` as the expression, any other query as a subquery.
+fn single_value(query: Box<ast::Query>) -> ast::Expr {
+    if let ast::SetExpr::Select(select) = &*query.body
+        && let [ast::SelectItem::UnnamedExpr(expr) | ast::SelectItem::ExprWithAlias { expr, .. }] =
+            select.projection.as_slice()
+        && query.to_string() == format!("SELECT {}", select.projection[0])
+    {
+        return expr.clone();
+    }
+    ast::Expr::Subquery(query)
 }
 
 fn parse_engine(
@@ -171,7 +244,7 @@ impl Statement {
     fn engine_mut(&mut self) -> Option<&mut EngineStatement> {
         match self {
             Self::Engine(statement) | Self::Summarize(statement) => Some(statement),
-            Self::Use(_) => None,
+            Self::Use(_) | Self::Function(_) => None,
         }
     }
 

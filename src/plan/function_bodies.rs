@@ -1,0 +1,68 @@
+//! The rule that puts the bodies of SQL functions in the places of their calls.
+
+use std::sync::Arc;
+
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionDefinition};
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::optimizer::AnalyzerRule;
+
+use super::expressions::rewrite_expressions;
+use crate::function::{Aggregates, Environment, inline};
+
+/// Puts the body of an SQL function in the place of each call, so that every later rule sees through it, and tells
+/// people's aggregates which query they are in.
+///
+/// ```text
+/// CREATE FUNCTION late(d BIGINT) RETURNS BOOLEAN RETURN d > 15
+///
+/// before: Filter: late(dep_delay)                  after: Filter: dep_delay > 15     (which a scan can take)
+/// ```
+///
+/// It is the first rule: bodies are of types that are not coerced yet.
+#[derive(Debug)]
+pub(crate) struct FunctionBodies;
+
+impl AnalyzerRule for FunctionBodies {
+    fn name(&self) -> &str {
+        "function_bodies"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, options: &ConfigOptions) -> Result<LogicalPlan> {
+        let environment = Environment::of(options);
+        rewrite_expressions(plan, |expr, schema| {
+            let inlined = inline(expr, schema)?;
+            Ok(if inlined.transformed { inlined } else { of_query(inlined.data, &environment) })
+        })
+    }
+}
+
+/// The same plan with the bodies of SQL functions in the places of their calls.
+pub(crate) fn inline_bodies(plan: LogicalPlan) -> Result<LogicalPlan> {
+    rewrite_expressions(plan, |expr: Expr, schema: &DFSchema| inline(expr, schema))
+}
+
+fn of_query(expr: Expr, environment: &Environment) -> Transformed<Expr> {
+    match expr {
+        Expr::AggregateFunction(mut call) => match Aggregates::of_query(&call.func, environment) {
+            Some(function) => {
+                call.func = Arc::new(function);
+                Transformed::yes(Expr::AggregateFunction(call))
+            }
+            None => Transformed::no(Expr::AggregateFunction(call)),
+        },
+        Expr::WindowFunction(mut window) => {
+            let WindowFunction { fun, .. } = &mut *window;
+            if let WindowFunctionDefinition::AggregateUDF(function) = fun
+                && let Some(ours) = Aggregates::of_query(function, environment)
+            {
+                *function = Arc::new(ours);
+                return Transformed::yes(Expr::WindowFunction(window));
+            }
+            Transformed::no(Expr::WindowFunction(window))
+        }
+        expr => Transformed::no(expr),
+    }
+}
