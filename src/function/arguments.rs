@@ -71,7 +71,7 @@ fn fill(call: &mut Function, functions: &Functions) -> Result<()> {
             Ok(())
         }
         // With names alone there is nothing to arrange: the types tell what is wrong.
-        None if !named && !overloads.iter().any(|overload| has_defaults(overload)) => Ok(()),
+        None if !named && !overloads.iter().any(has_defaults) => Ok(()),
         None => reason.map_or(Ok(()), Err),
     }
 }

@@ -4,23 +4,73 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// The resident size of this process in bytes, now; 0 where the system does not tell.
+use parking_lot::Mutex;
+
+/// The processes that work for this one: what they hold counts as this one's.
+static PROCESSES: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+/// The most that this process and those that work for it were seen to hold together.
+static PEAK_TOGETHER: AtomicU64 = AtomicU64::new(0);
+
+/// From now on the process of that id counts.
+pub(crate) fn add_process(id: u32) {
+    PROCESSES.lock().push(id);
+}
+
+/// The process of that id counts no more.
+pub(crate) fn remove_process(id: u32) {
+    PROCESSES.lock().retain(|other| *other != id);
+}
+
+/// The resident size in bytes, now, of this process and those that work for it; 0 where the system does not tell.
 pub(crate) fn current() -> u64 {
-    memory_stats::memory_stats().map_or(0, |stats| stats.physical_mem as u64)
+    let own = memory_stats::memory_stats().map_or(0, |stats| stats.physical_mem as u64);
+    let others = PROCESSES.lock();
+    if others.is_empty() {
+        return own;
+    }
+    // The pages of one program's files are in memory once, however many processes share them.
+    let sizes = others.iter().map(|id| sizes_of(*id));
+    let (private, shared) = sizes.fold((0, 0), |(private, most), (own, shared)| (private + own, shared.max(most)));
+    let together = own + private + shared;
+    PEAK_TOGETHER.fetch_max(together, Ordering::Relaxed);
+    together
+}
+
+/// The resident size of another process in bytes; 0 where the system does not tell.
+pub(crate) fn of_process(id: u32) -> u64 {
+    let (private, shared) = sizes_of(id);
+    private + shared
+}
+
+/// What a process holds for itself, and what of files, in bytes.
+fn sizes_of(id: u32) -> (u64, u64) {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+    (field(&status, "RssAnon:") + field(&status, "RssShmem:"), field(&status, "RssFile:"))
+}
+
+/// A size in `/proc/…/status`, in bytes.
+fn field(status: &str, name: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap_or(0) * 1024
+}
+
+/// The largest resident size in bytes that this process has had, and those that work for it together with it.
+pub(crate) fn peak() -> u64 {
+    own_peak().max(PEAK_TOGETHER.load(Ordering::Relaxed))
 }
 
 /// The largest resident size this process has had, in bytes.
 #[cfg(target_os = "linux")]
-pub(crate) fn peak() -> u64 {
+fn own_peak() -> u64 {
     // Not getrusage: that figure survives exec, so a child of a large program would start with its parent's size.
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap_or(0) * 1024
+    field(&status, "VmHWM:")
 }
 
 /// The largest resident size this process has had, in bytes.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn peak() -> u64 {
+fn own_peak() -> u64 {
     use nix::sys::resource::{UsageWho, getrusage};
     let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
     getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss() as u64 * unit)

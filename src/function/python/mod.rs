@@ -1,18 +1,25 @@
-//! Functions in Python.
-use super::definition::FunctionDefinition;
-use super::overload::{Overload, Parameter};
-use crate::context::Context;
-use crate::error::{Error, Result};
-use crate::memory::Memory;
-use datafusion::arrow::datatypes::DataType;
-use std::sync::Arc;
-/// W
-pub(crate) struct Workers;
-impl Workers {
-    pub(crate) fn new(_: usize, _: &Arc<Memory>) -> Arc<Self> {
-        Arc::new(Self)
-    }
-}
-pub(super) async fn compile(_: FunctionDefinition, _: Vec<Parameter>, _: DataType, _: &Context) -> Result<Overload> {
-    Err(Error::user("no"))
-}
+//! Functions in Python: real Python, in processes apart.
+//!
+//! ```text
+//! partition ─ Call ─ columns (encode) ─┐            ┌─ worker.py: def f(a, b) for every row
+//!                                      ├─ socket ───┤
+//! partition ◄─ Array ─ decode ─────────┘            └─ reused by batches and queries, at most a thread's number
+//! ```
+//!
+//! `Workers` is the pool, `Worker` one process with its socket. Rows and NumPy columns travel in the plain columns of
+//! `columns`, which the standard library reads as fast as pyarrow would; Arrow arrays travel as Arrow IPC.
+//!
+//! A worker is a process of its own: it can crash, run out of its memory, or never come back without harm to the
+//! program. It is not a sandbox: it may read and write what the person may who started the program.
+
+mod aggregate;
+mod columns;
+mod compile;
+mod decode;
+mod function;
+mod kind;
+mod worker;
+mod workers;
+
+pub(super) use compile::compile;
+pub(crate) use workers::Workers;
