@@ -121,7 +121,7 @@ impl Context {
 
     async fn plan_function(&self, statement: FunctionStatement, piece: &Piece<'_>) -> Result<LogicalPlan> {
         let plan = match statement {
-            FunctionStatement::Show(filter) => function::show_functions(self.catalog_functions(), filter.as_ref()),
+            FunctionStatement::Show(filter) => function::show_functions(self.catalog_functions(), filter.as_deref()),
             FunctionStatement::Describe(name) => {
                 function::describe_function(self.catalog_functions(), &sql::normal(&name))
             }

@@ -42,7 +42,7 @@ pub(crate) async fn create(statement: CreateFunction, piece: &Piece<'_>, context
         (false, false) => IfThere::Fail,
     };
     let overload = match body {
-        Body::Expression(expression) => plan_body(definition, parameters, returns, expression, piece, context).await?,
+        Body::Expression(expression) => plan_body(definition, parameters, returns, *expression, piece, context).await?,
         Body::Text(_) => python::compile(definition, parameters, returns, context).await?,
     };
     context.catalog_functions().add(Arc::new(overload), there, context.session())
@@ -69,7 +69,7 @@ pub(crate) async fn drop_functions(statement: DropFunction, context: &Context) -
 
 /// What stands after AS or RETURN.
 enum Body {
-    Expression(ast::Expr),
+    Expression(Box<ast::Expr>),
     Text(String),
 }
 
@@ -134,12 +134,12 @@ fn body(statement: &CreateFunction, piece: &Piece<'_>) -> Result<(Language, Body
     };
     match (&statement.function_body, language) {
         (Some(CreateFunctionBody::Return(expression)), Language::Sql) => {
-            Ok((language, Body::Expression(expression.clone())))
+            Ok((language, Body::Expression(Box::new(expression.clone()))))
         }
         (Some(CreateFunctionBody::AsBeforeOptions { body, .. } | CreateFunctionBody::AsAfterOptions(body)), _) => {
             let (text, inner) = text(body, piece)?;
             match language {
-                Language::Sql => Ok((language, Body::Expression(parse_expression(&inner)?))),
+                Language::Sql => Ok((language, Body::Expression(Box::new(parse_expression(&inner)?)))),
                 _ => Ok((language, Body::Text(text))),
             }
         }

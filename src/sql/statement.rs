@@ -36,7 +36,7 @@ pub(crate) enum FunctionStatement {
     Create(Box<ast::CreateFunction>),
     Drop(ast::DropFunction),
     /// `SHOW FUNCTIONS [LIKE pattern]`.
-    Show(Option<ShowStatementFilter>),
+    Show(Option<Box<ShowStatementFilter>>),
     /// `DESCRIBE FUNCTION name`.
     Describe(ast::Ident),
 }
@@ -85,7 +85,9 @@ pub(crate) fn parse(piece: &Piece<'_>, dialect: &dyn Dialect, recursion_limit: u
             ast::Statement::Use(target) => Statement::Use(use_target(target)?),
             ast::Statement::CreateFunction(create) => Statement::Function(FunctionStatement::Create(Box::new(create))),
             ast::Statement::DropFunction(drop) => Statement::Function(FunctionStatement::Drop(drop)),
-            ast::Statement::ShowFunctions { filter } => Statement::Function(FunctionStatement::Show(filter)),
+            ast::Statement::ShowFunctions { filter } => {
+                Statement::Function(FunctionStatement::Show(filter.map(Box::new)))
+            }
             ast::Statement::ShowTables { show_options, .. } => parse_query(&show_tables(&show_options)?)?,
             ast::Statement::ShowSchemas { .. } | ast::Statement::ShowDatabases { .. } => parse_query(
                 "SELECT catalog_name, schema_name FROM information_schema.schemata ORDER BY catalog_name, schema_name",

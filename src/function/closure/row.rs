@@ -127,6 +127,7 @@ macro_rules! row_closure {
                 failed: &mut dyn FnMut(usize, String) -> Result<()>,
             ) -> Result<ArrayRef> {
                 #[inline(always)]
+                #[allow(clippy::too_many_arguments)]
                 fn call<R, $($argument),*>(closure: impl Fn($($argument),*) -> R, $($column: $argument),*) -> R {
                     closure($($column),*)
                 }
@@ -139,8 +140,8 @@ macro_rules! row_closure {
                         R::push_null(&mut builder);
                         continue;
                     }
-                    let result = (|| call(self, $($argument::item(&$column, row)?),*).push(&mut builder))();
-                    if let Err(message) = result {
+                    let mut attempt = || call(self, $($argument::item(&$column, row)?),*).push(&mut builder);
+                    if let Err(message) = attempt() {
                         failed(row, message)?;
                         R::push_null(&mut builder);
                     }

@@ -48,6 +48,7 @@ macro_rules! update_closure {
                 failed: &mut dyn FnMut(usize, String) -> Result<()>,
             ) -> Result<()> {
                 #[inline(always)]
+                #[allow(clippy::too_many_arguments)]
                 fn call<S, $($argument),*>(
                     closure: impl Fn(&mut S, $($argument),*),
                     state: &mut S,

@@ -36,7 +36,6 @@ pub(super) struct Worker {
 /// What a worker must keep to while it answers.
 #[derive(Debug, Clone)]
 pub(super) struct Limits<'a> {
-    pub(super) function: &'a str,
     pub(super) environment: &'a Environment,
     /// The most bytes that functions may take in it.
     pub(super) memory: u64,

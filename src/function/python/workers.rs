@@ -51,7 +51,7 @@ impl Workers {
         blocking(|| {
             let mut worker = self.take(&python(environment), &load.id, environment)?;
             let memory = environment.settings.memory.unwrap_or_else(|| self.share());
-            let limits = Limits { function: &load.name, environment, memory };
+            let limits = Limits { environment, memory };
             let answer = load_and_ask(&mut worker, load, header, data, &limits);
             match answer {
                 Ok(answer) => {
