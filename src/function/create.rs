@@ -34,15 +34,13 @@ pub(crate) async fn create(statement: CreateFunction, piece: &Piece<'_>, context
     let parameters = arguments.iter().zip(types).map(|(argument, data_type)| parameter(argument, data_type));
     let parameters = parameters.collect::<Result<Vec<_>>>()?;
     check_parameters(&name, &parameters)?;
-    let (language, body) = body(&statement, piece)?;
+    let (language, body, place) = body(&statement, piece)?;
     let definition = define(&statement, name, &parameters, &returns, language, &body);
-    let there = match (statement.or_replace, statement.if_not_exists) {
-        (true, _) => IfThere::Replace,
-        (false, true) => IfThere::Keep,
-        (false, false) => IfThere::Fail,
-    };
+    let there = if statement.or_replace { IfThere::Replace } else { IfThere::Fail };
     let overload = match body {
-        Body::Expression(expression) => plan_body(definition, parameters, returns, *expression, piece, context).await?,
+        Body::Expression(expression) => {
+            plan_body(definition, parameters, returns, *expression, &place, context).await?
+        }
         Body::Text(_) => python::compile(definition, parameters, returns, context).await?,
     };
     context.catalog_functions().add(Arc::new(overload), there, context.session())
@@ -120,7 +118,8 @@ fn check_parameters(function: &str, parameters: &[Parameter]) -> Result<()> {
     Ok(())
 }
 
-fn body(statement: &CreateFunction, piece: &Piece<'_>) -> Result<(Language, Body)> {
+/// The language, the body, and the piece of the script that the body's places are in.
+fn body<'a>(statement: &'a CreateFunction, piece: &Piece<'a>) -> Result<(Language, Body, Piece<'a>)> {
     let language = statement.language.as_ref().map_or("sql".to_string(), |name| name.value.to_lowercase());
     let language = match language.as_str() {
         "sql" => Language::Sql,
@@ -134,14 +133,15 @@ fn body(statement: &CreateFunction, piece: &Piece<'_>) -> Result<(Language, Body
     };
     match (&statement.function_body, language) {
         (Some(CreateFunctionBody::Return(expression)), Language::Sql) => {
-            Ok((language, Body::Expression(Box::new(expression.clone()))))
+            Ok((language, Body::Expression(Box::new(expression.clone())), piece.clone()))
         }
         (Some(CreateFunctionBody::AsBeforeOptions { body, .. } | CreateFunctionBody::AsAfterOptions(body)), _) => {
-            let (text, inner) = text(body, piece)?;
-            match language {
-                Language::Sql => Ok((language, Body::Expression(Box::new(parse_expression(&inner)?)))),
-                _ => Ok((language, Body::Text(text))),
-            }
+            let inner = text(body, piece)?;
+            let body = match language {
+                Language::Sql => Body::Expression(Box::new(parse_expression(&inner)?)),
+                _ => Body::Text(inner.text.to_string()),
+            };
+            Ok((language, body, inner))
         }
         (Some(CreateFunctionBody::Return(_)), _) => {
             Err(Error::user(format!("a body in {} stands in AS $$ … $$", language.name())))
@@ -151,8 +151,8 @@ fn body(statement: &CreateFunction, piece: &Piece<'_>) -> Result<(Language, Body
     }
 }
 
-/// The text of a body in quotes, and the same as a piece of its script.
-fn text<'a>(body: &'a ast::Expr, piece: &Piece<'_>) -> Result<(String, Piece<'a>)> {
+/// The text of a body in quotes as a piece of its script.
+fn text<'a>(body: &'a ast::Expr, piece: &Piece<'_>) -> Result<Piece<'a>> {
     let ast::Expr::Value(value) = body else { return Err(Error::user("the body is no text")) };
     let (text, quote) = match &value.value {
         Value::DollarQuotedString(quoted) => {
@@ -163,7 +163,7 @@ fn text<'a>(body: &'a ast::Expr, piece: &Piece<'_>) -> Result<(String, Piece<'a>
     };
     let at = value.span.start;
     let (line, column) = if at.line > 0 { (at.line, at.column + quote) } else { (piece.line, piece.column) };
-    Ok((text.to_string(), Piece { text, range: 0..text.len(), line, column, terminated: true }))
+    Ok(Piece { text, range: 0..text.len(), line, column, terminated: true })
 }
 
 fn define(

@@ -25,7 +25,6 @@ pub(crate) struct Functions {
 pub(crate) enum IfThere {
     Fail,
     Replace,
-    Keep,
 }
 
 impl Functions {
@@ -51,7 +50,6 @@ impl Functions {
         match (same, there) {
             (None, _) => overloads.push(overload),
             (Some(at), IfThere::Replace) => overloads[at] = overload,
-            (Some(_), IfThere::Keep) => return Ok(()),
             (Some(at), IfThere::Fail) => {
                 return Err(Error::user(format!("function {} exists", overloads[at].definition.signature()))
                     .with_hint("CREATE OR REPLACE FUNCTION replaces it"));

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionDefinition};
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan};
 use datafusion::optimizer::AnalyzerRule;
 
-use super::expressions::rewrite_expressions;
+use super::expressions::{map_expressions, schema_of};
 use crate::function::{Aggregates, Environment, inline};
 
 /// Puts the body of an SQL function in the place of each call, so that every later rule sees through it, and tells
@@ -32,8 +32,8 @@ impl AnalyzerRule for FunctionBodies {
 
     fn analyze(&self, plan: LogicalPlan, options: &ConfigOptions) -> Result<LogicalPlan> {
         let environment = Environment::of(options);
-        rewrite_expressions(plan, |expr, schema| {
-            let inlined = inline(expr, schema)?;
+        rewrite(plan, &|expr, schema, may_inline| {
+            let inlined = if may_inline { inline(expr, schema)? } else { Transformed::no(expr) };
             Ok(if inlined.transformed { inlined } else { of_query(inlined.data, &environment) })
         })
     }
@@ -41,7 +41,22 @@ impl AnalyzerRule for FunctionBodies {
 
 /// The same plan with the bodies of SQL functions in the places of their calls.
 pub(crate) fn inline_bodies(plan: LogicalPlan) -> Result<LogicalPlan> {
-    rewrite_expressions(plan, |expr: Expr, schema: &DFSchema| inline(expr, schema))
+    rewrite(plan, &|expr, schema, may_inline| if may_inline { inline(expr, schema) } else { Ok(Transformed::no(expr)) })
+}
+
+/// Rewrites every expression; `change` is told whether a body may stand in its place: the sets of a ROLLUP and what
+/// GROUPING names have to stay the same words.
+fn rewrite(
+    plan: LogicalPlan,
+    change: &dyn Fn(Expr, &DFSchema, bool) -> Result<Transformed<Expr>>,
+) -> Result<LogicalPlan> {
+    plan.transform_up_with_subqueries(|plan| {
+        let schema = schema_of(&plan)?;
+        let sets = matches!(&plan, LogicalPlan::Aggregate(Aggregate { group_expr, .. })
+            if matches!(group_expr.first(), Some(Expr::GroupingSet(_))));
+        map_expressions(plan, |expr| expr.transform_up(|expr| change(expr, &schema, !sets)))
+    })
+    .data()
 }
 
 fn of_query(expr: Expr, environment: &Environment) -> Transformed<Expr> {

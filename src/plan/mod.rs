@@ -20,6 +20,7 @@ mod spilling_window;
 mod subquery;
 mod subquery_values;
 mod sum_accumulator;
+mod volatile_keys;
 
 use std::sync::Arc;
 
@@ -45,12 +46,14 @@ use spilling_aggregate::SpillingAggregate;
 use spilling_hash_join::SpillingHashJoin;
 use spilling_window::SpillingWindow;
 use subquery_values::SubqueryValues;
+use volatile_keys::VolatileKeys;
 
 /// The analyzer rules in their order: the bodies of functions, ours that say a query in words that the engine has a plan for, the engine's,
 /// which find the types, ours that need them.
 pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![
         Arc::new(FunctionBodies),
+        Arc::new(VolatileKeys),
         Arc::new(MultisetOperations),
         Arc::new(SetComparisons),
         Arc::new(SubqueryValues),

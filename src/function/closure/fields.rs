@@ -121,6 +121,10 @@ impl<'de> IntoDeserializer<'de, Unread> for Cell<'_> {
 }
 
 impl Cell<'_> {
+    fn is_null(&self) -> bool {
+        self.array.data_type().is_null() || self.array.is_null(self.row)
+    }
+
     /// The same value in a column of another type.
     fn cast(&self, to: &DataType) -> Result<ArrayRef, Unread> {
         Ok(cast(&self.array.slice(self.row, 1), to)?)
@@ -142,10 +146,10 @@ impl<'de> Deserializer<'de> for Cell<'_> {
     type Error = Unread;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
-        let Self { array, row } = self;
-        if array.is_null(row) {
+        if self.is_null() {
             return visitor.visit_unit();
         }
+        let Self { array, row } = self;
         match array.data_type() {
             DataType::Boolean => visitor.visit_bool(array.as_boolean().value(row)),
             kind if kind.is_signed_integer() => {
@@ -176,7 +180,7 @@ impl<'de> Deserializer<'de> for Cell<'_> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
-        if self.array.is_null(self.row) { visitor.visit_none() } else { visitor.visit_some(self) }
+        if self.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Unread> {

@@ -369,6 +369,8 @@ class Function:
     def run_body(self, body, module):
         # Indented as it stands in the SQL: the first line that says something tells by how much.
         lines = body.splitlines()
+        # Lines are counted from the first behind `AS $$`.
+        lines = lines[1:] if lines and not lines[0].strip() else lines
         margin = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
         body = "\n".join(line[margin:] if not line[:margin].strip() else line for line in lines) + "\n"
         linecache.cache[self.file] = (len(body), None, body.splitlines(True), self.file)
