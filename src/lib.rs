@@ -13,7 +13,8 @@
 //!    `sql::parse` makes it a statement of the engine or one of our own.
 //! 2. `sql::normalize` says it in the engine's words, [`sql::Parameters`] fill in its `$names`, and `source::resolve`
 //!    makes the tables that are named by path or by `read_csv(…)`.
-//! 3. The engine plans it: a [`Frame`] is that logical plan with its context. Nothing has run.
+//! 3. The engine plans it, with the functions that people made, from `function/`: a [`Frame`] is that logical plan with
+//!    its context. Nothing has run.
 //! 4. [`Frame::run`] optimizes the plan by the rules of `plan/`, makes it a physical plan, and starts it: a [`Run`] is
 //!    a stream of batches with live figures.
 //! 5. Operators reserve what they hold from the [`Budget`](memory::Budget) and spill to the context's private folder.

@@ -1,7 +1,7 @@
 //! What the process really holds, as the operating system counts it.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{OnceLock, Weak};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -37,10 +37,29 @@ pub(crate) fn current() -> u64 {
     together
 }
 
-/// The resident size of another process in bytes; 0 where the system does not tell.
-pub(crate) fn of_process(id: u32) -> u64 {
-    let (private, shared) = sizes_of(id);
-    private + shared
+/// What another process holds for itself, in bytes; 0 where the system does not tell.
+pub(crate) fn private_of(id: u32) -> u64 {
+    sizes_of(id).0
+}
+
+/// Those who keep processes that do nothing at the moment, and can end them.
+pub(crate) trait EndIdle: Send + Sync {
+    /// Ends processes that have nothing to do; whether there were any.
+    fn end_idle(&self) -> bool;
+}
+
+static IDLE: Mutex<Vec<Weak<dyn EndIdle>>> = Mutex::new(Vec::new());
+
+/// From now on `keeper` is asked to end its idle processes when memory is short.
+pub(crate) fn add_keeper(keeper: Weak<dyn EndIdle>) {
+    let mut keepers = IDLE.lock();
+    keepers.retain(|keeper| keeper.strong_count() > 0);
+    keepers.push(keeper);
+}
+
+fn end_idle_processes() -> bool {
+    let keepers: Vec<_> = IDLE.lock().iter().filter_map(Weak::upgrade).collect();
+    keepers.iter().fold(false, |ended, keeper| keeper.end_idle() || ended)
 }
 
 /// What a process holds for itself, and what of files, in bytes.
@@ -127,16 +146,23 @@ impl Sampler {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// The resident size in bytes, after free memory was given back where it is above `high`.
+    /// The resident size in bytes; where it is above `high`, after free memory was given back and idle processes ended.
     pub(crate) fn below(&self, high: u64) -> u64 {
         let bytes = self.bytes();
-        let Some(purge) = PURGE.get().filter(|_| bytes > high) else { return bytes };
+        if bytes <= high {
+            return bytes;
+        }
         let now = self.start.elapsed().as_micros() as u64;
         let purged = self.purged.load(Ordering::Relaxed);
         let due = now.saturating_sub(purged) >= Self::PURGE_INTERVAL_MICROS;
         if due && self.purged.compare_exchange(purged, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            purge();
-            self.refresh();
+            if let Some(purge) = PURGE.get() {
+                purge();
+                self.refresh();
+            }
+            if self.bytes.load(Ordering::Relaxed) > high && end_idle_processes() {
+                self.refresh();
+            }
         }
         self.bytes.load(Ordering::Relaxed)
     }

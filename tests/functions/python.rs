@@ -97,7 +97,21 @@ $$",
     )
     .await;
     assert_eq!(rows(&ctx, "SELECT max(visit(value)) FROM generate_series(1, 20000)").await, ["20000"]);
+    run(&ctx, "CREATE FUNCTION other(a BIGINT) RETURNS BIGINT LANGUAGE PYTHON AS $$\ndef other(a): return a\n$$").await;
+    run(&ctx, "DROP FUNCTION other").await;
     assert_eq!(rows(&ctx, "SELECT visit(value) FROM generate_series(1, 1)").await, ["20001"]);
+}
+
+/// CREATE FUNCTION ran the body, and the first query ran it again: a model was loaded twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_runs_once_in_a_worker() {
+    let ctx = Context::builder().threads(1).build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let body = format!("open({log:?}, 'a').write('x')\ndef f(a): return a");
+    run(&ctx, &format!("CREATE FUNCTION f(a BIGINT) RETURNS BIGINT LANGUAGE PYTHON AS $$\n{body}\n$$")).await;
+    assert_eq!(rows(&ctx, "SELECT sum(f(value)) FROM generate_series(1, 10000)").await, ["50005000"]);
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "x");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! CREATE FUNCTION … LANGUAGE PYTHON: the body is run once, so that what is wrong with it is told at once.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::arrow::datatypes::DataType;
 use serde_json::{Value, json};
@@ -57,7 +58,9 @@ pub(in crate::function) async fn compile(
 }
 
 fn load(definition: &FunctionDefinition, types: &[DataType], returns: &DataType) -> Load {
-    let id = format!("{:016x}", definition.hash());
+    // The same definition made again begins anew.
+    static MADE: AtomicU64 = AtomicU64::new(0);
+    let id = format!("{:016x}_{}", definition.hash(), MADE.fetch_add(1, Ordering::Relaxed));
     let header = json!({
         "operation": "load",
         "id": id,

@@ -379,7 +379,7 @@ class Function:
         try:
             exec(compile(body, self.file, "exec"), space.__dict__)
         except SyntaxError as error:
-            raise Fail(f"SyntaxError: {error.msg} in line {error.lineno}", detail="".join(traceback.format_exception_only(error))) from None
+            raise Fail(f"SyntaxError: {error.msg} in line {error.lineno}", detail="".join(traceback.format_exception_only(type(error), error))) from None
         except BaseException as error:
             raise Fail(told(error), detail=lines_of_body(error, self.file)) from None
         self.call = getattr(space, self.name, None)
@@ -585,6 +585,7 @@ def answer(functions, header, data):
         return {"aggregate": function.aggregate, "modes": function.modes}, []
     if operation == "forget":
         functions.pop(header["id"], None)
+        sys.modules.pop("partita_" + header["id"], None)
         return {}, []
     function, rows = functions[header["id"]], header["rows"]
     if operation == "rows":
@@ -624,7 +625,7 @@ def main():
         except SystemExit as error:
             reply = {"error": f"SystemExit: {error}", "row": None, "detail": ""}
         except BaseException as error:
-            reply = {"error": told(error), "row": None, "detail": "".join(traceback.format_exception(error))}
+            reply = {"error": told(error), "row": None, "detail": "".join(traceback.format_exception(type(error), error, error.__traceback__))}
         reply_bytes = json.dumps(reply).encode()
         rest = b"".join(out)
         channel.sendall(struct.pack("<IQ", len(reply_bytes), len(rest)) + reply_bytes + rest)

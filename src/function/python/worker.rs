@@ -29,15 +29,15 @@ pub(super) struct Worker {
     pub(super) python: String,
     /// The functions that it has been told of.
     pub(super) loaded: HashSet<String>,
-    /// What it held before the first function.
-    base: u64,
+    /// When it was last given back.
+    pub(super) idle_since: Instant,
 }
 
 /// What a worker must keep to while it answers.
 #[derive(Debug, Clone)]
 pub(super) struct Limits<'a> {
     pub(super) environment: &'a Environment,
-    /// The most bytes that functions may take in it.
+    /// The most bytes that it may hold for itself.
     pub(super) memory: u64,
 }
 
@@ -73,7 +73,7 @@ impl Worker {
                     .with_hint("SET python_path = '…' or the environment variable PARTITA_PYTHON names the interpreter")
             })?;
         resident::add_process(child.id());
-        Ok(Self { child, channel, python: python.to_string(), loaded: HashSet::new(), base: 0 })
+        Ok(Self { child, channel, python: python.to_string(), loaded: HashSet::new(), idle_since: Instant::now() })
     }
 
     /// Sends a request and waits for the answer: its header and what follows that.
@@ -94,9 +94,6 @@ impl Worker {
         let mut data = vec![0; usize::try_from(u64::from_le_bytes(rest)).map_err(|_| Broken::Gone)?];
         self.receive(&mut data, started, limits)?;
         let header = serde_json::from_slice(&header).map_err(|_| Broken::Gone)?;
-        if self.base == 0 {
-            self.base = resident::of_process(self.child.id());
-        }
         Ok((header, data))
     }
 
@@ -138,7 +135,7 @@ impl Worker {
         {
             return Err(Broken::Timeout(timeout));
         }
-        if self.base > 0 && resident::of_process(self.child.id()).saturating_sub(self.base) > limits.memory {
+        if resident::private_of(self.child.id()) > limits.memory {
             return Err(Broken::Memory(limits.memory));
         }
         Ok(())

@@ -1,11 +1,12 @@
 //! The pool of workers of a context.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 
@@ -13,6 +14,7 @@ use super::worker::{Broken, Limits, Worker};
 use crate::error::{Error, Result};
 use crate::function::call::Environment;
 use crate::memory::Memory;
+use crate::memory::resident::{self, EndIdle};
 
 /// The workers of a context: at most as many as it has threads, each with all the functions that it was asked for.
 ///
@@ -29,13 +31,18 @@ pub(crate) struct Workers {
 struct State {
     idle: Vec<Worker>,
     busy: usize,
+    /// Functions that are no more.
+    gone: HashSet<String>,
 }
 
 impl Workers {
     /// No worker yet, of at most `threads`.
     pub(crate) fn new(threads: usize, memory: &Arc<Memory>) -> Arc<Self> {
         let memory = Arc::clone(memory);
-        Arc::new(Self { threads, memory, state: Mutex::default(), freed: Condvar::new() })
+        let workers = Arc::new(Self { threads, memory, state: Mutex::default(), freed: Condvar::new() });
+        let keeper: Arc<dyn EndIdle> = Arc::clone(&workers) as _;
+        resident::add_keeper(Arc::downgrade(&keeper));
+        workers
     }
 
     /// Asks a worker that knows the function `load` tells of, and waits for the answer on this thread.
@@ -52,7 +59,8 @@ impl Workers {
             let mut worker = self.take(&python(environment), &load.id, environment)?;
             let memory = environment.settings.memory.unwrap_or_else(|| self.share());
             let limits = Limits { environment, memory };
-            let answer = load_and_ask(&mut worker, load, header, data, &limits);
+            let gone: Vec<String> = worker.loaded.intersection(&self.state.lock().gone).cloned().collect();
+            let answer = load_and_ask(&mut worker, load, header, data, &gone, &limits);
             match answer {
                 Ok(answer) => {
                     self.give_back(worker);
@@ -70,13 +78,12 @@ impl Workers {
 
     /// What a worker may take where nobody says: all of them together half of the memory limit.
     pub(super) fn share(&self) -> u64 {
-        (self.memory.limit().bytes() / 2 / self.threads.max(1) as u64).max(32 << 20)
+        (self.memory.limit().bytes() / 2 / self.threads.max(1) as u64).max(64 << 20)
     }
 
-    /// Ends the idle workers that know a function which is gone.
+    /// A function is gone: workers that know it are told before they are asked the next time.
     pub(super) fn forget(&self, id: &str) {
-        let gone: Vec<Worker> = self.state.lock().idle.extract_if(.., |worker| worker.loaded.contains(id)).collect();
-        drop(gone);
+        self.state.lock().gone.insert(id.to_string());
     }
 
     fn take(&self, python: &str, id: &str, environment: &Environment) -> Result<Worker> {
@@ -106,11 +113,23 @@ impl Workers {
         }
     }
 
-    fn give_back(&self, worker: Worker) {
+    fn give_back(&self, mut worker: Worker) {
+        worker.idle_since = Instant::now();
         let mut state = self.state.lock();
         state.busy -= 1;
         state.idle.push(worker);
         self.freed.notify_one();
+    }
+}
+
+/// Between two batches of a query a worker is idle for some milliseconds: only one that rests longer is ended.
+const REST: Duration = Duration::from_secs(1);
+
+impl EndIdle for Workers {
+    fn end_idle(&self) -> bool {
+        let resting = |worker: &mut Worker| worker.idle_since.elapsed() > REST;
+        let ended: Vec<Worker> = self.state.lock().idle.extract_if(.., resting).collect();
+        !ended.is_empty()
     }
 }
 
@@ -127,19 +146,29 @@ fn load_and_ask(
     load: &Load,
     header: &Value,
     data: &[u8],
+    gone: &[String],
     limits: &Limits<'_>,
 ) -> Result<(Value, Vec<u8>), Broken> {
+    for id in gone {
+        worker.ask(&json!({ "operation": "forget", "id": id }), &[], limits)?;
+        worker.loaded.remove(id);
+    }
+    // What nobody chose is looked at from here: libraries reserve far more than they use.
+    let reserved = limits.environment.settings.memory.unwrap_or(limits.memory * 2 + (256 << 20));
     let with_memory = |header: &Value| {
         let mut header = header.clone();
-        header["memory"] = limits.memory.into();
+        header["memory"] = reserved.into();
         header
     };
     if !worker.loaded.contains(&load.id) {
         let answer = worker.ask(&with_memory(&load.header), &[], limits)?;
-        if answer.0.get("error").is_some() || header["operation"] == "load" {
+        if answer.0.get("error").is_some() {
             return Ok(answer);
         }
         worker.loaded.insert(load.id.clone());
+        if header["operation"] == "load" {
+            return Ok(answer);
+        }
     }
     worker.ask(&with_memory(header), data, limits)
 }
