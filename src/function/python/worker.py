@@ -628,7 +628,8 @@ def main():
             reply = {"error": told(error), "row": None, "detail": "".join(traceback.format_exception(type(error), error, error.__traceback__))}
         reply_bytes = json.dumps(reply).encode()
         rest = b"".join(out)
-        channel.sendall(struct.pack("<IQ", len(reply_bytes), len(rest)) + reply_bytes + rest)
+        channel.sendall(struct.pack("<IQ", len(reply_bytes), len(rest)) + reply_bytes)
+        channel.sendall(rest)
 
 
 main()
