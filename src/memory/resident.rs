@@ -83,7 +83,8 @@ pub(crate) fn add_keeper(keeper: Weak<dyn EndIdle>) {
 
 fn end_idle_processes() -> bool {
     let keepers: Vec<_> = IDLE.lock().iter().filter_map(Weak::upgrade).collect();
-    keepers.iter().fold(false, |ended, keeper| keeper.end_idle() || ended)
+    // All of them, not the first that had any.
+    keepers.iter().filter(|keeper| keeper.end_idle()).count() > 0
 }
 
 /// What a process holds for itself, and what of files, in bytes.

@@ -44,12 +44,11 @@ pub(crate) fn inline_bodies(plan: LogicalPlan) -> Result<LogicalPlan> {
     rewrite(plan, &|expr, schema, may_inline| if may_inline { inline(expr, schema) } else { Ok(Transformed::no(expr)) })
 }
 
+type Change<'a> = dyn Fn(Expr, &DFSchema, bool) -> Result<Transformed<Expr>> + 'a;
+
 /// Rewrites every expression; `change` is told whether a body may stand in its place: the sets of a ROLLUP and what
 /// GROUPING names have to stay the same words.
-fn rewrite(
-    plan: LogicalPlan,
-    change: &dyn Fn(Expr, &DFSchema, bool) -> Result<Transformed<Expr>>,
-) -> Result<LogicalPlan> {
+fn rewrite(plan: LogicalPlan, change: &Change<'_>) -> Result<LogicalPlan> {
     plan.transform_up_with_subqueries(|plan| {
         let schema = schema_of(&plan)?;
         let sets = matches!(&plan, LogicalPlan::Aggregate(Aggregate { group_expr, .. })
