@@ -7,21 +7,19 @@ use std::sync::Arc;
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::execution::session_state::SessionStateBuilder;
-use datafusion::logical_expr::planner::RelationPlanner;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as EngineStatement;
-use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::{GenericDialect, dialect_from_str};
 use parking_lot::RwLock;
 
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::function::{self, AggregateFunction, FunctionDefinition, Functions, IfThere, RowFunction, Scope, Workers};
+use crate::function::{Functions, Scope, Workers};
 use crate::memory::{Memory, MemoryLimit};
 use crate::plan;
 use crate::source::{self, Source};
-use crate::sql::{self, Effect, FunctionStatement, Parameters, Piece, Settings, Statement};
+use crate::sql::{self, Effect, Parameters, Piece, Settings, Statement};
 
 /// The engine with its catalog and its memory limit. Cheap to clone; clones share everything.
 ///
@@ -119,45 +117,8 @@ impl Context {
         plan.await.map_err(|error| sql::diagnose(error, piece, &self.table_names()))
     }
 
-    async fn plan_function(&self, statement: FunctionStatement, piece: &Piece<'_>) -> Result<LogicalPlan> {
-        let plan = match statement {
-            FunctionStatement::Show(filter) => function::show_functions(self.catalog_functions(), filter.as_deref()),
-            FunctionStatement::Describe(name) => {
-                function::describe_function(self.catalog_functions(), &sql::normal(&name))
-            }
-            FunctionStatement::Create(create) => match function::create(*create, piece, self).await {
-                Ok(()) => Ok(LogicalPlanBuilder::empty(false).build()?),
-                Err(error) => Err(error),
-            },
-            FunctionStatement::Drop(drop) => match function::drop_functions(drop, self).await {
-                Ok(()) => Ok(LogicalPlanBuilder::empty(false).build()?),
-                Err(error) => Err(error),
-            },
-        };
-        plan.map_err(|error| error.at_if_none(piece.start()))
-    }
-
-    /// Plans a query that names a relation which only `planner` knows.
-    pub(crate) async fn plan_with_relation(
-        &self,
-        query: Box<ast::Query>,
-        planner: Arc<dyn RelationPlanner>,
-        piece: &Piece<'_>,
-    ) -> Result<LogicalPlan> {
-        let query = EngineStatement::Statement(Box::new(ast::Statement::Query(query)));
-        let mut statement = Statement::Engine(Box::new(query));
-        sql::normalize(&mut statement, self).map_err(|error| error.at_if_none(piece.start()))?;
-        self.inner.parameters.read().bind(&mut statement)?;
-        let Statement::Engine(mut statement) = statement else { return Err(Error::internal("the query is gone")) };
-        let mut state = self.session().state();
-        source::resolve(&mut statement, piece, &mut state).await.map_err(|error| error.at_if_none(piece.start()))?;
-        state.register_relation_planner(planner)?;
-        let plan = state.statement_to_plan(*statement).await;
-        plan.map_err(|error| sql::diagnose(error, piece, &self.table_names()))
-    }
-
     /// The names of all tables and views, without their schemas.
-    fn table_names(&self) -> Vec<String> {
+    pub(crate) fn table_names(&self) -> Vec<String> {
         let state = self.session().state();
         let catalogs = state.catalog_list();
         let schemas = catalogs
@@ -212,46 +173,6 @@ impl Context {
     pub(crate) fn register_provider(&self, name: &str, provider: Arc<dyn TableProvider>) -> Result<()> {
         self.session().register_table(TableReference::bare(name), provider)?;
         Ok(())
-    }
-
-    /// Makes a function of the program callable from SQL, by its name in small letters, in place of one with the same
-    /// types of arguments. See [`row_function`](crate::row_function) for an example.
-    ///
-    /// Errors: a name that is a function of the engine or an aggregate.
-    pub fn register_function(&self, function: &RowFunction) -> Result<()> {
-        function
-            .overloads()
-            .try_for_each(|overload| self.catalog_functions().add(overload, IfThere::Replace, self.session()))
-    }
-
-    /// Makes an aggregate of the program callable from SQL. See [`aggregate_function`](crate::aggregate_function) for
-    /// an example.
-    ///
-    /// Errors: a name that is a function of the engine or one of a row.
-    pub fn register_aggregate(&self, function: &AggregateFunction) -> Result<()> {
-        self.catalog_functions().add(function.overload(), IfThere::Replace, self.session())
-    }
-
-    /// A function of the catalog, whatever it is written in, for [`Frame::apply`].
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
-    /// use partita::prelude::*;
-    /// let ctx = Context::builder().build()?;
-    /// ctx.sql("CREATE FUNCTION twice(n BIGINT) RETURNS BIGINT RETURN 2 * n").await?;
-    /// let frame = ctx.sql("SELECT 21 AS n").await?.apply("answer", &ctx.function("twice")?, [col("n")])?;
-    /// assert_eq!(frame.schema().field(1).name(), "answer");
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// Errors: there is none, with the nearest name.
-    pub fn function(&self, name: &str) -> Result<RowFunction> {
-        self.catalog_functions().row_function(name)
-    }
-
-    /// The functions that people made, as plain data, by name; see [`FunctionDefinition`].
-    pub fn functions(&self) -> Vec<FunctionDefinition> {
-        self.inner.functions.definitions()
     }
 
     /// The memory limit in force.

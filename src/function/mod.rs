@@ -10,10 +10,12 @@
 //! arguments are converted, while the plan is built. A [`FunctionDefinition`] is what of it is plain data.
 
 mod aggregate;
+mod aggregate_function;
 mod arguments;
 mod body;
 mod call;
 mod closure;
+mod context;
 mod create;
 mod definition;
 mod overload;
@@ -25,8 +27,8 @@ mod scope;
 mod show;
 mod signature;
 
-pub use aggregate::AggregateFunction;
 pub(crate) use aggregate::Aggregates;
+pub use aggregate_function::AggregateFunction;
 pub(crate) use arguments::fill_in;
 pub(crate) use body::inline;
 pub(crate) use call::Environment;
@@ -34,11 +36,9 @@ pub use closure::{
     AggregateState, Argument, ColumnClosure, Decimal, Element, Fields, Output, RowClosure, UpdateClosure,
     aggregate_function, column_function, row_function,
 };
-pub(crate) use create::{create, drop_functions};
 pub use definition::{FunctionDefinition, Language, NullInput, ParameterDefinition};
 use plan_body::plan_body;
 pub(crate) use python::Workers;
-pub(crate) use registry::{Functions, IfThere};
+pub(crate) use registry::Functions;
 pub use row_function::RowFunction;
 pub(crate) use scope::{FunctionSettings, Scope};
-pub(crate) use show::{describe_function, show_functions};

@@ -10,6 +10,7 @@ use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, Relati
 use datafusion::logical_expr::{EmptyRelation, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, lit, when};
 use datafusion::physical_plan::PhysicalExpr;
 use datafusion::scalar::ScalarValue;
+use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{self, Query, SelectItem, SetExpr, TableFactor, Visit, Visitor};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -20,7 +21,8 @@ use super::overload::{Compute, Overload, Parameter};
 use super::signature::Accepts;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::sql::Piece;
+use crate::source;
+use crate::sql::{self, Piece, Statement};
 
 /// The relation that a body is planned over: its columns are the parameters.
 const PARAMETERS: &str = "partita function parameters";
@@ -41,7 +43,7 @@ pub(super) async fn plan_body(
     let relation = TableReference::bare(definition.name.as_str());
     let qualified = Arc::new(DFSchema::try_from_qualified_schema(relation.clone(), &schema)?);
     let planner = Arc::new(ParameterRelation(Arc::clone(&qualified)));
-    let plan = context.plan_with_relation(query(body)?, planner, piece).await?;
+    let plan = plan(query(body)?, planner, piece, context).await?;
     let expression = expression(plan, &definition.name)?;
     let from = expression.get_type(&qualified)?;
     let expression = cast_to(expression, &from, &returns);
@@ -101,6 +103,25 @@ fn query(body: ast::Expr) -> Result<Box<Query>> {
         select.projection = vec![SelectItem::UnnamedExpr(body)];
     }
     Ok(query)
+}
+
+/// Plans a query that names a relation which only `planner` knows.
+async fn plan(
+    query: Box<Query>,
+    planner: Arc<dyn RelationPlanner>,
+    piece: &Piece<'_>,
+    context: &Context,
+) -> Result<LogicalPlan> {
+    let query = EngineStatement::Statement(Box::new(ast::Statement::Query(query)));
+    let mut statement = Statement::Engine(Box::new(query));
+    sql::normalize(&mut statement, context).map_err(|error| error.at_if_none(piece.start()))?;
+    context.parameters().bind(&mut statement)?;
+    let Statement::Engine(mut statement) = statement else { return Err(Error::internal("the query is gone")) };
+    let mut state = context.session().state();
+    source::resolve(&mut statement, piece, &mut state).await.map_err(|error| error.at_if_none(piece.start()))?;
+    state.register_relation_planner(planner)?;
+    let plan = state.statement_to_plan(*statement).await;
+    plan.map_err(|error| sql::diagnose(error, piece, &context.table_names()))
 }
 
 /// The one expression of the planned body, in which the bodies of other functions stand in their places.

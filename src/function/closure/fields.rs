@@ -25,10 +25,10 @@ use crate::error::Result;
 /// use partita::{Fields, prelude::*};
 /// #[derive(serde::Deserialize)]
 /// struct Point { x: f64, y: f64 }
-/// let length = row_function("length", |Fields(point): Fields<Point>| point.x.hypot(point.y));
+/// let far = row_function("far", |Fields(point): Fields<Point>| point.x.hypot(point.y));
 /// let ctx = Context::builder().build()?;
-/// ctx.register_function(&length)?;
-/// let rows = ctx.sql("SELECT length({'x': 3.0, 'y': 4.0}) = 5.0").await?.compute().await?;
+/// ctx.register_function(&far)?;
+/// let rows = ctx.sql("SELECT far({'x': 3.0, 'y': 4.0}) = 5.0").await?.compute().await?;
 /// assert_eq!(rows[0].num_rows(), 1);
 /// # Ok(()) }
 /// ```
