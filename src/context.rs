@@ -15,6 +15,7 @@ use parking_lot::RwLock;
 
 use crate::error::{Error, Result};
 use crate::frame::Frame;
+use crate::function::{Functions, Scope, Workers};
 use crate::memory::{Memory, MemoryLimit};
 use crate::plan;
 use crate::source::{self, Source};
@@ -39,6 +40,8 @@ struct Inner {
     session: SessionContext,
     memory: Arc<Memory>,
     parameters: RwLock<Parameters>,
+    functions: Functions,
+    workers: Arc<Workers>,
 }
 
 impl Context {
@@ -80,6 +83,7 @@ impl Context {
         let plan = match statement {
             Statement::Engine(statement) => self.plan_engine(*statement, piece, effect, this).await?,
             Statement::Summarize(query) => sql::summarize(self.plan_engine(*query, piece, effect, this).await?)?,
+            Statement::Function(statement) => Box::pin(self.plan_function(statement, piece)).await?,
             Statement::Use(schema) => {
                 sql::use_schema(&schema, self).map_err(|error| error.at(piece.start()))?;
                 LogicalPlanBuilder::empty(false).build()?
@@ -194,6 +198,14 @@ impl Context {
         &self.inner.session
     }
 
+    pub(crate) fn catalog_functions(&self) -> &Functions {
+        &self.inner.functions
+    }
+
+    pub(crate) fn workers(&self) -> &Arc<Workers> {
+        &self.inner.workers
+    }
+
     pub(crate) fn memory(&self) -> &Memory {
         &self.inner.memory
     }
@@ -260,7 +272,11 @@ impl ContextBuilder {
         let memory = Memory::new(self.memory_limit.unwrap_or_default(), self.spill_dir.as_deref(), self.spill_limit)?;
         let memory = Arc::new(memory);
         let builder = SessionStateBuilder::new()
-            .with_config(config(threads, memory.limit()).with_option_extension(Settings::new(Arc::clone(&memory))))
+            .with_config(
+                config(threads, memory.limit())
+                    .with_option_extension(Settings::new(Arc::clone(&memory)))
+                    .with_option_extension(Scope::default()),
+            )
             .with_runtime_env(Arc::clone(&memory.runtime))
             .with_default_features()
             .with_analyzer_rules(plan::analyzer_rules())
@@ -268,7 +284,9 @@ impl ContextBuilder {
             .with_physical_optimizer_rules(plan::physical_rules());
         let state = source::install(builder).build();
         let session = SessionContext::new_with_state(state);
-        Ok(Context { inner: Arc::new(Inner { session, memory, parameters: RwLock::default() }) })
+        let workers = Workers::new(threads, &memory);
+        let (parameters, functions) = (RwLock::default(), Functions::default());
+        Ok(Context { inner: Arc::new(Inner { session, memory, parameters, functions, workers }) })
     }
 }
 

@@ -13,7 +13,8 @@
 //!    `sql::parse` makes it a statement of the engine or one of our own.
 //! 2. `sql::normalize` says it in the engine's words, [`sql::Parameters`] fill in its `$names`, and `source::resolve`
 //!    makes the tables that are named by path or by `read_csv(…)`.
-//! 3. The engine plans it: a [`Frame`] is that logical plan with its context. Nothing has run.
+//! 3. The engine plans it, with the functions that people made, from `function/`: a [`Frame`] is that logical plan with
+//!    its context. Nothing has run.
 //! 4. [`Frame::run`] optimizes the plan by the rules of `plan/`, makes it a physical plan, and starts it: a [`Run`] is
 //!    a stream of batches with live figures.
 //! 5. Operators reserve what they hold from the [`Budget`](memory::Budget) and spill to the context's private folder.
@@ -28,6 +29,7 @@ struct Readme;
 mod context;
 mod error;
 mod frame;
+mod function;
 pub mod memory;
 mod nearest;
 mod operator;
@@ -45,6 +47,11 @@ pub use frame::expression::{
     self, Case, Expr, IntoColumn, IntoColumns, IntoOrder, IntoOrders, List, Order, Text, Time, When,
 };
 pub use frame::{AsOf, Frame, GroupBy, Join, On, Times, Write};
+pub use function::{
+    AggregateFunction, AggregateState, Argument, ColumnClosure, Decimal, Element, Fields, FunctionDefinition, Language,
+    NullInput, Output, ParameterDefinition, RowClosure, RowFunction, UpdateClosure, aggregate_function,
+    column_function, row_function,
+};
 pub use memory::MemoryLimit;
 pub use report::{Figures, Monitor, Phase, Report, Run, StatementReport, Watch};
 pub use source::{OnBadValue, OptionValue, Paths, Source, load_dir};
@@ -58,5 +65,6 @@ pub mod prelude {
         quantile, rank, row_number, std, struct_of, sum, timestamp, var, when,
     };
     pub use crate::{AsOf, Context, Error, Expr, Frame, GroupBy, Join, MemoryLimit, Result, Source};
+    pub use crate::{aggregate_function, column_function, row_function};
     pub use datafusion::arrow::datatypes::DataType;
 }

@@ -223,6 +223,7 @@ impl Runner {
             seconds: elapsed.as_secs_f64(),
             peak_reserved: 0,
             spilled_bytes: 0,
+            function_failures: 0,
             error: done.as_ref().err().map(ToString::to_string),
         };
         let told = match done {

@@ -1,5 +1,6 @@
 //! The lazy dataframe: a logical plan with the context it will run in.
 
+mod apply;
 mod asof;
 mod columns;
 mod describe;

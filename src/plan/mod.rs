@@ -6,6 +6,7 @@ mod checked_arithmetic;
 mod checked_sum;
 mod distinct_aggregates;
 mod expressions;
+mod function_bodies;
 mod interruptible_joins;
 mod joins_in_turn;
 mod large_top_rows;
@@ -22,6 +23,7 @@ mod subquery;
 mod subquery_values;
 mod sum_accumulator;
 mod unnested_keys;
+mod volatile_keys;
 
 use std::sync::Arc;
 
@@ -34,6 +36,8 @@ pub(crate) use cancellable_joins::{CancelFlag, cancellable_joins};
 use checked_arithmetic::CheckedArithmetic;
 use checked_sum::CheckedSums;
 use distinct_aggregates::DistinctAggregates;
+use function_bodies::FunctionBodies;
+pub(crate) use function_bodies::inline_bodies;
 use interruptible_joins::InterruptibleJoins;
 use joins_in_turn::JoinsInTurn;
 use large_top_rows::LargeTopRows;
@@ -48,13 +52,20 @@ use spilling_sort::SpillingSort;
 use spilling_window::SpillingWindow;
 use subquery_values::SubqueryValues;
 use unnested_keys::UnnestedKeys;
+use volatile_keys::VolatileKeys;
 
-/// The analyzer rules in their order: ours that say a query in words that the engine has a plan for, the engine's,
+/// The analyzer rules in their order: the bodies of functions, ours that say a query in words that the engine has a plan for, the engine's,
 /// which find the types, ours that need them.
 pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
-    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> =
-        vec![Arc::new(MultisetOperations), Arc::new(SetComparisons), Arc::new(SubqueryValues), Arc::new(SingleRows)];
-    rules.push(Arc::new(UnnestedKeys));
+    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![
+        Arc::new(FunctionBodies),
+        Arc::new(VolatileKeys),
+        Arc::new(MultisetOperations),
+        Arc::new(SetComparisons),
+        Arc::new(SubqueryValues),
+        Arc::new(SingleRows),
+        Arc::new(UnnestedKeys),
+    ];
     rules.extend(Analyzer::new().rules);
     rules.push(Arc::new(CheckedSums));
     rules.push(Arc::new(CheckedArithmetic));

@@ -11,6 +11,7 @@ use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 
+use crate::function::Scope;
 use crate::memory::{Memory, resident};
 use crate::plan::CancelFlag;
 
@@ -35,6 +36,8 @@ pub struct Figures {
     pub peak_reserved: u64,
     /// Bytes written to spill files so far.
     pub spilled_bytes: u64,
+    /// Rows that a row function failed on and that became NULL, under `SET on_function_error = 'null'`.
+    pub function_failures: u64,
 }
 
 /// A handle on a running query that tells its figures at any time, from any thread.
@@ -45,6 +48,7 @@ pub struct Monitor {
     started: Instant,
     rows: Arc<AtomicU64>,
     cancelled: CancelFlag,
+    scope: Scope,
 }
 
 impl Monitor {
@@ -53,8 +57,9 @@ impl Monitor {
         plan: Arc<dyn ExecutionPlan>,
         started: Instant,
         cancelled: CancelFlag,
+        scope: Scope,
     ) -> Self {
-        Self { memory, plan, started, rows: Arc::default(), cancelled }
+        Self { memory, plan, started, rows: Arc::default(), cancelled, scope }
     }
 
     /// Makes operators that compare rows without pause give up. For those who cannot reach the
@@ -86,6 +91,7 @@ impl Monitor {
             reserved: self.memory.budget.reserved() as u64,
             peak_reserved: self.memory.budget.peak() as u64,
             spilled_bytes: sums.spilled,
+            function_failures: self.scope.failures(),
         }
     }
 }

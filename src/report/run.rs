@@ -15,6 +15,7 @@ use futures::{Stream, StreamExt};
 use super::{Figures, Monitor};
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::function::Scope;
 use crate::plan::{CancelFlag, cancellable_joins};
 
 /// A running query. It yields batches as they are made; dropping it ends the query.
@@ -39,14 +40,17 @@ pub struct Run {
 impl Run {
     pub(crate) async fn start(context: &Context, plan: LogicalPlan) -> Result<Self> {
         let started = Instant::now();
-        let state = context.session().state();
+        let mut state = context.session().state();
         let memory = context.shared_memory();
         memory.budget.reset_peak();
         let cancelled = CancelFlag::default();
+        let scope = Scope::new(cancelled.clone());
+        state.config_mut().options_mut().extensions.insert(scope.clone());
+        state.mark_start_execution();
         let plan = cancellable_joins(state.create_physical_plan(&plan).await?, &cancelled)?;
         let task = Arc::new(TaskContext::from(&state));
         let stream = execute_stream(Arc::clone(&plan), task)?;
-        let monitor = Monitor::new(memory, plan, started, cancelled);
+        let monitor = Monitor::new(memory, plan, started, cancelled, scope);
         Ok(Self { monitor, schema: stream.schema(), stream: Some(stream) })
     }
 

@@ -37,6 +37,8 @@ pub struct StatementReport {
     pub peak_reserved: u64,
     /// Bytes written to spill files.
     pub spilled_bytes: u64,
+    /// Rows that row functions failed on and that became NULL.
+    pub function_failures: u64,
     /// What went wrong, with its place.
     pub error: Option<String>,
 }
@@ -47,6 +49,7 @@ impl StatementReport {
         self.rows = Some(figures.rows);
         self.peak_reserved = figures.peak_reserved;
         self.spilled_bytes = figures.spilled_bytes;
+        self.function_failures = figures.function_failures;
         self
     }
 }

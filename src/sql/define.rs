@@ -1,5 +1,7 @@
 //! Statements that define things: tables, views, schemas, options. They take effect when they are planned.
 
+use std::ops::ControlFlow;
+
 use datafusion::arrow::datatypes::{FieldRef, Schema};
 use datafusion::common::DataFusionError;
 use datafusion::logical_expr::{
@@ -15,6 +17,7 @@ use super::setting::{Settings, canonical, check_value};
 use super::statement::Statement;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::function::fill_in;
 use crate::sink::{copy_words, sql_type};
 
 /// Makes a statement the engine's in every word: options by their full names, and nothing temporary.
@@ -22,6 +25,9 @@ use crate::sink::{copy_words, sql_type};
 /// All tables and views live in the catalog of the context and go with it, so that TEMPORARY, which the engine
 /// refuses, says nothing new.
 pub(crate) fn normalize(statement: &mut Statement, context: &Context) -> Result<()> {
+    if let ControlFlow::Break(error) = statement.visit_mut(&mut fill_in(context.catalog_functions())) {
+        return Err(error);
+    }
     rewrite(statement)?;
     let Statement::Engine(parsed) = statement else { return Ok(()) };
     copy_words(parsed)?;
@@ -81,7 +87,12 @@ pub(crate) async fn define(
         LogicalPlan::Statement(EngineStatement::ResetVariable(mut reset)) => {
             reset.variable = canonical(&reset.variable, context.session().state().config_options())?;
             if let Some(ours) = reset.variable.strip_prefix("partita.") {
-                Settings::new(context.shared_memory()).reset(ours)?;
+                let state = context.session().state_ref();
+                let mut state = state.write();
+                let extensions = &mut state.config_mut().options_mut().extensions;
+                if let Some(settings) = extensions.get_mut::<Settings>() {
+                    settings.reset(ours)?;
+                }
                 return LogicalPlanBuilder::empty(false).build();
             }
             run(LogicalPlan::Statement(EngineStatement::ResetVariable(reset)), context).await

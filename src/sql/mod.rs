@@ -4,6 +4,7 @@ mod change;
 mod create_table;
 mod define;
 mod diagnose;
+mod function;
 mod parameter;
 mod rewrite;
 mod setting;
@@ -13,7 +14,9 @@ mod summarize;
 
 pub(crate) use define::{Effect, define, normalize, use_schema};
 pub(crate) use diagnose::diagnose;
+pub(crate) use function::{FunctionStatement, parse_expression};
 pub use parameter::Parameters;
+pub(crate) use rewrite::normal;
 pub(crate) use setting::Settings;
 pub(crate) use split::tokens;
 pub use split::{Piece, is_complete, split};

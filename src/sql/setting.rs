@@ -8,6 +8,7 @@ use datafusion::common::Result as EngineResult;
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
 
 use crate::error::{Error, Result};
+use crate::function::FunctionSettings;
 use crate::memory::{Memory, MemoryLimit, bytes, parse_bytes};
 
 /// Our options, below the prefix `partita`. They act on the memory of the context: the engine's own options of that
@@ -15,6 +16,7 @@ use crate::memory::{Memory, MemoryLimit, bytes, parse_bytes};
 #[derive(Clone)]
 pub(crate) struct Settings {
     memory: Arc<Memory>,
+    functions: FunctionSettings,
 }
 
 const MEMORY_LIMIT: &str = "partita.memory_limit";
@@ -23,7 +25,7 @@ const SPILL_DIR: &str = "partita.spill_dir";
 const THREADS: &str = "datafusion.execution.target_partitions";
 
 /// Short names and the engine's names, each with the option that it stands for.
-const SYNONYMS: [(&str, &str); 11] = [
+const SYNONYMS: [(&str, &str); 15] = [
     ("memory_limit", MEMORY_LIMIT),
     ("max_memory", MEMORY_LIMIT),
     ("datafusion.runtime.memory_limit", MEMORY_LIMIT),
@@ -35,6 +37,10 @@ const SYNONYMS: [(&str, &str); 11] = [
     ("datafusion.runtime.temp_directory", SPILL_DIR),
     ("threads", THREADS),
     ("partita.threads", THREADS),
+    ("python_path", "partita.python_path"),
+    ("on_function_error", "partita.on_function_error"),
+    ("function_timeout", "partita.function_timeout"),
+    ("function_memory", "partita.function_memory"),
 ];
 
 /// The option that a person means by `name`: itself, a synonym, or the last word of one option alone
@@ -83,20 +89,26 @@ fn unknown(name: &str, mut keys: Vec<String>) -> Error {
 
 impl Settings {
     pub(crate) fn new(memory: Arc<Memory>) -> Self {
-        Self { memory }
+        Self { memory, functions: FunctionSettings::default() }
+    }
+
+    /// The options of row functions.
+    pub(crate) fn functions(&self) -> FunctionSettings {
+        self.functions.clone()
     }
 
     /// Gives an option its first value back.
-    pub(crate) fn reset(&self, key: &str) -> Result<()> {
+    pub(crate) fn reset(&mut self, key: &str) -> Result<()> {
         match key {
             "memory_limit" => self.memory.set_limit(self.memory.first_limit()),
             "spill_limit" => self.memory.set_spill_limit(self.memory.first_spill_limit())?,
+            _ if FunctionSettings::KEYS.contains(&key) => self.functions.reset(key),
             _ => return Err(Error::user(format!("'{key}' cannot be reset"))),
         }
         Ok(())
     }
 
-    fn apply(&self, key: &str, value: &str) -> Result<()> {
+    fn apply(&mut self, key: &str, value: &str) -> Result<()> {
         let cache = &self.memory.runtime.cache_manager;
         let size = || parse_bytes(value).map(|size| usize::try_from(size).unwrap_or(usize::MAX));
         match key {
@@ -119,7 +131,7 @@ impl Settings {
                 return Err(Error::user("the spill folder is chosen at the start")
                     .with_hint("use --spill-dir DIR, or ContextBuilder::spill_dir"));
             }
-            _ => return Err(Error::user(format!("there is no option 'partita.{key}' to set"))),
+            _ => return self.functions.set(key, value),
         }
         Ok(())
     }
@@ -152,7 +164,7 @@ impl ExtensionOptions for Settings {
             value: Some(value),
             description,
         };
-        vec![
+        [
             entry(
                 MEMORY_LIMIT,
                 bytes(self.memory.limit().bytes()),
@@ -165,6 +177,13 @@ impl ExtensionOptions for Settings {
                 "The private folder of spill files, chosen at the start",
             ),
         ]
+        .into_iter()
+        .chain(
+            self.functions
+                .entries()
+                .map(|(key, value, description)| entry(&format!("partita.{key}"), value, description)),
+        )
+        .collect()
     }
 }
 

@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
 use datafusion::sql::sqlparser::tokenizer::{Location, TokenWithSpan, Tokenizer};
 
 use super::diagnose::diagnose;
+use super::function::{FunctionStatement, described_function};
 use super::rewrite::from_first;
 use super::split::Piece;
 use crate::error::{Error, Result};
@@ -25,6 +26,8 @@ pub(crate) enum Statement {
     Summarize(Box<EngineStatement>),
     /// `USE schema` and `USE catalog.schema`.
     Use(ast::ObjectName),
+    /// A statement on row functions.
+    Function(FunctionStatement),
 }
 
 impl Statement {
@@ -34,6 +37,9 @@ impl Statement {
         match self {
             Self::Summarize(_) => true,
             Self::Use(_) => false,
+            Self::Function(statement) => {
+                matches!(statement, FunctionStatement::Show(_) | FunctionStatement::Describe(_))
+            }
             Self::Engine(statement) => match &**statement {
                 EngineStatement::Explain(_) => true,
                 EngineStatement::Statement(statement) => matches!(
@@ -42,7 +48,6 @@ impl Statement {
                         | Ast::ShowTables { .. }
                         | Ast::ShowColumns { .. }
                         | Ast::ShowVariable { .. }
-                        | Ast::ShowFunctions { .. }
                         | Ast::ShowCreate { .. }
                         | Ast::ExplainTable { .. }
                         | Ast::Explain { .. }
@@ -60,10 +65,18 @@ pub(crate) fn parse(piece: &Piece<'_>, dialect: &dyn Dialect, recursion_limit: u
     if let Some(text) = summarize_as_query(piece.text) {
         return Ok(Statement::Summarize(Box::new(parse(&text)?)));
     }
+    if let Some(name) = described_function(piece.text) {
+        return Ok(Statement::Function(FunctionStatement::Describe(name)));
+    }
     let text = copy_text(piece.text).map_err(|error| error.map_span(|span| piece.moved(span)))?;
     Ok(match parse(&text)? {
         EngineStatement::Statement(statement) => match *statement {
             ast::Statement::Use(target) => Statement::Use(use_target(target)?),
+            ast::Statement::CreateFunction(create) => Statement::Function(FunctionStatement::Create(Box::new(create))),
+            ast::Statement::DropFunction(drop) => Statement::Function(FunctionStatement::Drop(drop)),
+            ast::Statement::ShowFunctions { filter } => {
+                Statement::Function(FunctionStatement::Show(filter.map(Box::new)))
+            }
             ast::Statement::ShowTables { show_options, .. } => parse_query(&show_tables(&show_options)?)?,
             ast::Statement::ShowSchemas { .. } | ast::Statement::ShowDatabases { .. } => parse_query(
                 "SELECT catalog_name, schema_name FROM information_schema.schemata ORDER BY catalog_name, schema_name",
@@ -109,7 +122,7 @@ fn parse_query(text: &str) -> Result<Statement> {
 }
 
 /// Moves the tokens from their place in the piece to their place in the script.
-fn shift(tokens: &mut [TokenWithSpan], piece: &Piece<'_>) {
+pub(super) fn shift(tokens: &mut [TokenWithSpan], piece: &Piece<'_>) {
     for token in tokens {
         for at in [&mut token.span.start, &mut token.span.end] {
             *at = piece.shifted(*at);
@@ -171,7 +184,7 @@ impl Statement {
     fn engine_mut(&mut self) -> Option<&mut EngineStatement> {
         match self {
             Self::Engine(statement) | Self::Summarize(statement) => Some(statement),
-            Self::Use(_) => None,
+            Self::Use(_) | Self::Function(_) => None,
         }
     }
 

@@ -145,6 +145,10 @@ impl List<'_> {
                 self.keywords(keywords);
             }
             Place::Schema => self.names(names.schemas.iter()),
+            Place::OwnFunction { keywords } => {
+                self.names(names.own_functions.iter());
+                self.keywords(keywords);
+            }
             Place::Member(parts) => self.members(&parts, whole, names),
             Place::Option { keywords } => {
                 self.keywords(keywords);

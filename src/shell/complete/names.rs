@@ -23,6 +23,8 @@ pub(in crate::shell) struct Names {
     /// The schema that needs no naming.
     pub(super) current: String,
     pub(super) functions: Vec<String>,
+    /// Those that people made.
+    pub(super) own_functions: Vec<String>,
     pub(super) table_functions: Vec<String>,
     pub(super) options: Vec<String>,
 }
@@ -39,6 +41,7 @@ impl Names {
     pub(in crate::shell) fn of(context: &Context) -> Self {
         let state = context.session().state();
         let mut names = Self { functions: functions(&state), options: options(&state), ..Self::default() };
+        names.own_functions = sorted(context.functions().into_iter().map(|function| function.name));
         let listed = state.table_functions().keys().cloned();
         names.table_functions = sorted(listed.chain(words::READERS.iter().map(ToString::to_string)));
         names.current = state.config_options().catalog.default_schema.clone();
@@ -132,7 +135,9 @@ mod tests {
     async fn a_snapshot_has_tables_columns_functions_and_options() {
         let context = Context::builder().build().unwrap();
         context.sql("CREATE TABLE flights AS SELECT 1 AS carrier").await.unwrap().compute().await.unwrap();
+        context.sql("CREATE FUNCTION twice(n BIGINT) RETURNS BIGINT RETURN 2 * n").await.unwrap();
         let names = Names::of(&context);
+        assert!(names.functions.contains(&"twice".into()) && names.own_functions == ["twice"]);
         assert_eq!(names.table(&["flights".into()]).unwrap().columns, ["carrier"]);
         assert!(names.table(&["information_schema".into(), "tables".into()]).is_some());
         assert!(names.functions.contains(&"median".into()));

@@ -14,6 +14,8 @@ pub(super) enum Place {
     Table { functions: bool, keywords: &'static [&'static str] },
     /// A schema.
     Schema,
+    /// A function that a person made.
+    OwnFunction { keywords: &'static [&'static str] },
     /// Something of what the parts before the last dot name.
     Member(Vec<String>),
     /// An option, after SET, SHOW and RESET.
@@ -37,7 +39,11 @@ pub(super) fn place(before: &[&Lexeme]) -> Place {
     let after = |keyword: &str| previous.is_some_and(|lexeme| lexeme.is(keyword));
     match word(last).as_str() {
         "FROM" | "JOIN" => Place::Table { functions: true, keywords: &["LATERAL"] },
-        "DESCRIBE" | "DESC" if earlier.is_empty() => Place::Table { functions: false, keywords: &["SELECT"] },
+        "DESCRIBE" | "DESC" if earlier.is_empty() => {
+            Place::Table { functions: false, keywords: &["FUNCTION", "SELECT"] }
+        }
+        "FUNCTION" if after("DROP") => Place::OwnFunction { keywords: &["IF EXISTS"] },
+        "FUNCTION" if after("DESCRIBE") || after("DESC") => Place::OwnFunction { keywords: &[] },
         "SUMMARIZE" => Place::Table { functions: true, keywords: &["SELECT"] },
         "INTO" | "UPDATE" | "COPY" => Place::Table { functions: false, keywords: &[] },
         "TRUNCATE" => Place::Table { functions: false, keywords: &["TABLE"] },
@@ -45,6 +51,7 @@ pub(super) fn place(before: &[&Lexeme]) -> Place {
         "TABLE" | "VIEW" if earlier.first().is_some_and(|first| first.is("CREATE")) => Place::Word(&["IF NOT EXISTS"]),
         "TABLE" => Place::Table { functions: false, keywords: &[] },
         "EXISTS" if earlier.iter().any(|lexeme| lexeme.is("SCHEMA")) => Place::Schema,
+        "EXISTS" if earlier.iter().any(|lexeme| lexeme.is("FUNCTION")) => Place::OwnFunction { keywords: &[] },
         "EXISTS" if earlier.first().is_some_and(|first| first.is("DROP")) => {
             Place::Table { functions: false, keywords: &[] }
         }

@@ -20,6 +20,7 @@ fn names() -> Names {
         schemas: list(&["information_schema", "public", "raw"]),
         current: "public".into(),
         functions: list(&["count", "date_trunc", "median"]),
+        own_functions: list(&["score"]),
         table_functions: list(&["generate_series", "read_csv"]),
         options: list(&["datafusion.execution.batch_size", "datafusion.execution.collect_statistics", "memory_limit"]),
     }
@@ -121,4 +122,12 @@ fn comments_and_text_are_left_alone() {
     assert!(candidates("SELECT 'fro|").is_empty());
     assert!(candidates("/* fro|").is_empty());
     assert_eq!(candidates("SELECT 1 -- one\nFRO|"), ["FROM"]);
+}
+
+#[test]
+fn functions_of_ones_own_come_where_they_are_dropped_and_described() {
+    for before in ["DROP FUNCTION", "DROP FUNCTION IF EXISTS", "DESCRIBE FUNCTION"] {
+        assert_eq!(candidates(&format!("{before} sc|")), ["score"], "{before}");
+    }
+    assert_eq!(candidates("DROP FUNCTION I|"), ["IF EXISTS"]);
 }

@@ -37,7 +37,10 @@ pub(super) const DROPPED: &[&str] = &["FUNCTION", "SCHEMA", "TABLE", "VIEW"];
 pub(super) const SHOWN: &[&str] = &["ALL", "COLUMNS FROM", "CREATE TABLE", "FUNCTIONS", "TABLES"];
 
 /// The engine's own options beside DataFusion's.
-pub(super) const OPTIONS: &[&str] = &["memory_limit", "spill_limit", "threads"];
+#[rustfmt::skip]
+pub(super) const OPTIONS: &[&str] = &[
+    "function_memory", "function_timeout", "memory_limit", "on_function_error", "python_path", "spill_limit", "threads",
+];
 
 /// Functions in FROM that the engine does not list.
 pub(super) const READERS: &[&str] =

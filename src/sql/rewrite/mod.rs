@@ -19,6 +19,7 @@ use super::statement::Statement;
 use crate::error::{Error, Result};
 
 pub(super) use from_first::from_first;
+pub(crate) use template::normal;
 
 /// Rewrites a statement in place. What stays keeps its spans.
 pub(super) fn rewrite(statement: &mut Statement) -> Result<()> {

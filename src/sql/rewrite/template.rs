@@ -39,6 +39,6 @@ impl VisitorMut for Filler<'_> {
 }
 
 /// A name as the engine compares it: as it is in quotes, in small letters without.
-pub(super) fn normal(name: &Ident) -> String {
+pub(crate) fn normal(name: &Ident) -> String {
     if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }
