@@ -254,6 +254,7 @@ impl ContextBuilder {
             .with_config(config(threads, memory.limit()).with_option_extension(Settings::new(Arc::clone(&memory))))
             .with_runtime_env(Arc::clone(&memory.runtime))
             .with_default_features()
+            .with_query_planner(plan::query_planner())
             .with_analyzer_rules(plan::analyzer_rules())
             .with_optimizer_rules(plan::optimizer_rules())
             .with_physical_optimizer_rules(plan::physical_rules());

@@ -1,5 +1,9 @@
 //! The lazy dataframe: a logical plan with the context it will run in.
 
+mod compute;
+mod partitions;
+mod persist;
+mod together;
 mod write;
 
 use std::fmt;

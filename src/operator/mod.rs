@@ -4,12 +4,13 @@
 //! `PartitionedParquet` writes one partition at a time. `SpillingHashJoinExec` is a hash join whose build side may be
 //! larger than memory, `SpillingAggregateExec` a grouped aggregate whose groups may be, `TopRowsExec` the
 //! first rows of an order, however many, `SpillingWindowExec` window functions over partitions, however large. `LazyExec` starts a
-//! side of a join when it is wanted. What they share is in `spill` and `slot`.
+//! side of a join when it is wanted. `partition` has what frames do with partitions. What they share is in `spill` and `slot`.
 
 mod aggregate;
 mod commit;
 mod hash_join;
 mod lazy;
+mod partition;
 mod partitioned_parquet;
 mod slot;
 mod spill;
@@ -25,6 +26,7 @@ pub(crate) use aggregate::{SpillingAggregateExec, keeps_every_value};
 pub(crate) use commit::CommitExec;
 pub(crate) use hash_join::SpillingHashJoinExec;
 pub(crate) use lazy::LazyExec;
+pub(crate) use partition::{Exchange, ExchangeExec, MapExec, MapFunction, PickExec, boxed, drive};
 pub(crate) use partitioned_parquet::PartitionedParquet;
 pub(crate) use staging::Staging;
 pub(crate) use top_rows::TopRowsExec;

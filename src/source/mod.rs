@@ -35,4 +35,4 @@ pub(crate) use external::install;
 pub use folder::load_dir;
 pub use options::{OnBadValue, OptionValue};
 pub(crate) use relation::resolve;
-pub(crate) use stored::{Change, ChangeTarget, StoredTable};
+pub(crate) use stored::{Change, ChangeTarget, PersistedTable, StoredTable};

@@ -1,0 +1,1 @@
+//! Several frames at once.
