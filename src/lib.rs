@@ -41,9 +41,9 @@ pub mod sql;
 
 pub use context::{Context, ContextBuilder};
 pub use error::{Error, Result, Span};
-pub use frame::{Frame, Write};
+pub use frame::{Frame, Write, compute_all};
 pub use memory::MemoryLimit;
-pub use report::{Figures, Monitor, Phase, Report, Run, StatementReport, Watch};
+pub use report::{Figures, Monitor, OperatorFigures, Phase, Profile, Report, Run, StatementReport, Watch};
 pub use source::{OnBadValue, OptionValue, Paths, Source, load_dir};
 
 /// What most programs need: `use partita::prelude::*;`.

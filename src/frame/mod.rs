@@ -1,8 +1,14 @@
 //! The lazy dataframe: a logical plan with the context it will run in.
 
 mod compute;
+mod explain;
+mod kept;
 mod partitions;
 mod persist;
+mod recipe;
+mod rows;
+#[cfg(test)]
+mod tests;
 mod together;
 mod write;
 
@@ -11,7 +17,6 @@ use std::fmt;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::displayable;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
@@ -19,6 +24,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::report::Run;
 
+pub use together::compute_all;
 pub use write::Write;
 
 /// A lazy dataframe. Building, cloning and combining frames runs nothing; [`run`](Frame::run),
@@ -78,28 +84,6 @@ impl Frame {
     /// ```
     pub async fn stream(&self) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         Ok(self.run().await?.boxed())
-    }
-
-    /// The plans as text, without running them: as written, optimized, and the physical one.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
-    /// let ctx = partita::Context::builder().build()?;
-    /// let plans = ctx.sql("SELECT 1 + 1 AS two").await?.explain().await?;
-    /// assert!(plans.contains("physical plan\n  ProjectionExec"));
-    /// # Ok(()) }
-    /// ```
-    pub async fn explain(&self) -> Result<String> {
-        let state = self.context.session().state();
-        let optimized = state.optimize(&self.plan)?;
-        let physical = state.create_physical_plan(&self.plan).await?;
-        let sections = [
-            ("logical plan", self.plan.display_indent().to_string()),
-            ("optimized logical plan", optimized.display_indent().to_string()),
-            ("physical plan", displayable(physical.as_ref()).indent(false).to_string()),
-        ];
-        let indented = |text: &str| text.trim_end().lines().map(|line| format!("\n  {line}")).collect::<String>();
-        Ok(sections.map(|(title, text)| format!("{title}{}", indented(&text))).join("\n"))
     }
 
     /// Runs the frame and holds all its batches, of at most the context's batch size (8,192 rows) each.

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
-use datafusion::common::{Column, DFSchema};
+use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
@@ -14,7 +15,7 @@ use crate::error::Result;
 use crate::source::PersistedTable;
 
 /// The name of computed rows in plans.
-const NAME: &str = "persisted";
+pub(super) const NAME: &str = "persisted";
 
 /// # Computed rows
 ///
@@ -42,11 +43,24 @@ impl Frame {
     ///
     /// Errors: what goes wrong in the query; a spill folder that is full.
     pub async fn persist(&self) -> Result<Frame> {
+        let (_, names) = self.with_unique_names()?;
+        self.over(self.stored(NAME).await?, &names)
+    }
+
+    /// Runs the frame and gives the table of its partitions, whose columns have unique names. The budget knows it by `name`.
+    pub(crate) async fn stored(&self, name: &str) -> Result<Arc<dyn TableProvider>> {
         let (plan, names) = self.with_unique_names()?;
         let plan = Frame::new(self.context.clone(), plan).partitions().await?;
         let task = Arc::new(TaskContext::from(&self.context.session().state()));
-        let table = PersistedTable::of(self.context.shared_memory(), NAME, plan, task).await?;
-        self.over(Arc::new(table), &names)
+        let memory = self.context.shared_memory();
+        Ok(Arc::new(PersistedTable::of(memory, name, self.schema_of(&names), plan, task).await?))
+    }
+
+    /// The frame's own columns under other names.
+    pub(super) fn schema_of(&self, names: &[String]) -> SchemaRef {
+        let field = |(field, name): (&Arc<Field>, &String)| field.as_ref().clone().with_name(name);
+        let fields: Vec<Field> = self.plan.schema().fields().iter().zip(names).map(field).collect();
+        Arc::new(Schema::new_with_metadata(fields, self.plan.schema().metadata().clone()))
     }
 
     /// The frame's rows with columns of different names, and these names. `SELECT a.id, b.id` has two of one name.
@@ -61,14 +75,18 @@ impl Frame {
         Ok((LogicalPlanBuilder::from(self.plan.clone()).project(columns)?.build()?, names))
     }
 
-    /// A frame with this one's columns over a table that has them under `names`.
+    /// A frame with this one's columns over a table that has them under `names`; those that it has not are NULL.
     pub(super) fn over(&self, table: Arc<dyn TableProvider>, names: &[String]) -> Result<Frame> {
+        let schema = table.schema();
         let scan = LogicalPlanBuilder::scan(NAME, provider_as_source(table), None)?;
-        let column = |((qualifier, field), name): ((Option<&datafusion::common::TableReference>, _), &String)| {
-            let field: &Arc<datafusion::arrow::datatypes::Field> = field;
-            Expr::Column(Column::new(Some(NAME), name)).alias_qualified(qualifier.cloned(), field.name())
+        let column = |((qualifier, field), name): ((Option<&TableReference>, &Arc<Field>), &String)| {
+            let value = match schema.field_with_name(name) {
+                Ok(_) => Expr::Column(Column::new(Some(NAME), name)),
+                Err(_) => Expr::Literal(ScalarValue::try_new_null(field.data_type())?, None),
+            };
+            Ok(value.alias_qualified(qualifier.cloned(), field.name()))
         };
-        let columns: Vec<Expr> = self.plan.schema().iter().zip(names).map(column).collect();
+        let columns: Vec<Expr> = self.plan.schema().iter().zip(names).map(column).collect::<Result<_>>()?;
         Ok(Frame::new(self.context.clone(), scan.project(columns)?.build()?))
     }
 }
@@ -77,11 +95,12 @@ impl Frame {
 fn unique_names(schema: &DFSchema) -> Vec<String> {
     let mut taken: HashSet<String> = HashSet::new();
     let all: HashSet<&String> = schema.fields().iter().map(|field| field.name()).collect();
-    let name = |field: &Arc<datafusion::arrow::datatypes::Field>| {
-        let candidates = std::iter::once(field.name().clone())
-            .chain((2..).map(|number| format!("{}:{number}", field.name())).filter(|name| !all.contains(name)));
-        let mut candidates = candidates;
-        candidates.find(|name| taken.insert(name.clone())).unwrap_or_default()
+    let name = |field: &Arc<Field>| {
+        let numbered = (2..).map(|number| format!("{}:{number}", field.name())).filter(|name| !all.contains(name));
+        std::iter::once(field.name().clone())
+            .chain(numbered)
+            .find(|name| taken.insert(name.clone()))
+            .unwrap_or_default()
     };
     schema.fields().iter().map(name).collect()
 }

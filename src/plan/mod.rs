@@ -1,17 +1,20 @@
 //! Rules of ours for logical and physical plans, in the order they run. One rule, one file.
 
+mod aligned_joins;
 mod atomic_writes;
 mod cancellable_joins;
 mod checked_arithmetic;
 mod checked_sum;
 mod distinct_aggregates;
 mod expressions;
+mod fixed_partitions;
 mod interruptible_joins;
 mod joins_in_turn;
 mod large_top_rows;
 mod multiset_operations;
 mod partition;
 mod set_comparisons;
+mod shared;
 mod single_rows;
 mod sorted_partitions;
 mod spilling_aggregate;
@@ -27,17 +30,20 @@ use datafusion::optimizer::{Analyzer, AnalyzerRule, Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
+use aligned_joins::AlignedJoins;
 use atomic_writes::AtomicWrites;
 pub(crate) use cancellable_joins::{CancelFlag, cancellable_joins};
 use checked_arithmetic::CheckedArithmetic;
 use checked_sum::CheckedSums;
 use distinct_aggregates::DistinctAggregates;
+use fixed_partitions::FixedPartitions;
 use interruptible_joins::InterruptibleJoins;
 use joins_in_turn::JoinsInTurn;
 use large_top_rows::LargeTopRows;
 use multiset_operations::MultisetOperations;
 pub(crate) use partition::{PartitionNode, Partitions, query_planner};
 use set_comparisons::SetComparisons;
+pub(crate) use shared::{largest_shared, replace};
 use single_rows::SingleRows;
 use sorted_partitions::SortedPartitions;
 use spilling_aggregate::SpillingAggregate;
@@ -68,6 +74,9 @@ pub(crate) fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
 pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
     rules.insert(0, Arc::new(SortedPartitions));
+    let exchanges = rules.iter().position(|rule| rule.name() == "EnsureRequirements");
+    rules.insert(exchanges.unwrap_or(rules.len()), Arc::new(AlignedJoins));
+    rules.push(Arc::new(FixedPartitions));
     rules.push(Arc::new(AtomicWrites));
     rules.push(Arc::new(JoinsInTurn));
     rules.push(Arc::new(LargeTopRows));

@@ -82,6 +82,9 @@ impl Stream for Run {
     type Item = Result<RecordBatch>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.monitor.poll_cancelled(cx) {
+            self.stream = None;
+        }
         let Some(stream) = &mut self.stream else { return Poll::Ready(Some(Err(Error::cancelled()))) };
         let batch = task::ready!(stream.poll_next_unpin(cx));
         if let Some(Ok(batch)) = &batch {

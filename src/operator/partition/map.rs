@@ -87,7 +87,8 @@ impl MapExec {
     fn call(&self, batches: Batches, partition: usize) -> Batches {
         let function = MapFunction::clone(&self.function);
         let called = std::panic::catch_unwind(AssertUnwindSafe(move || (function.0)(batches, partition)));
-        let failed = move |panic: Box<dyn Any + Send>| panicked("the function of map_partitions", Some(partition), &*panic);
+        let failed =
+            move |panic: Box<dyn Any + Send>| panicked("the function of map_partitions", Some(partition), &*panic);
         match called {
             Err(panic) => futures::stream::iter([Err(failed(panic))]).boxed(),
             Ok(mapped) => AssertUnwindSafe(mapped)

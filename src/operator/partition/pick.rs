@@ -84,7 +84,9 @@ impl ExecutionPlan for PickExec {
         let count = self.input.output_partitioning().partition_count();
         if picked >= count {
             let error = Error::user(format!("there is no partition {picked}: the frame has {count}"));
-            return Err(error.with_hint("partitions are counted from 0; npartitions() tells how many there are").into());
+            return Err(error
+                .with_hint("partitions are counted from 0; npartitions() tells how many there are")
+                .into());
         }
         if is_chain(&self.input) {
             return self.input.execute(picked, task);

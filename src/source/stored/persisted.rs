@@ -27,21 +27,23 @@ pub(crate) struct PersistedTable {
 }
 
 impl PersistedTable {
-    /// Runs the plan and keeps its partitions. The names of its columns differ.
+    /// Runs the plan and keeps its partitions. `schema` has other names for its columns, no two the same.
     pub(crate) async fn of(
         memory: Arc<Memory>,
         name: &str,
+        schema: SchemaRef,
         plan: Arc<dyn ExecutionPlan>,
         task: Arc<TaskContext>,
     ) -> Result<Self> {
-        let keys = keys(plan.output_partitioning());
-        let rows = StoredTable::new(memory, name, plan.schema(), Default::default(), HashMap::new());
+        let keys = hash_keys(plan.output_partitioning());
+        let rows = StoredTable::new(memory, name, schema, Default::default(), HashMap::new());
         rows.fill(plan, task, usize::MAX).await?;
         Ok(Self { rows, keys })
     }
 }
 
-fn keys(partitioning: &Partitioning) -> Option<Vec<usize>> {
+/// The columns whose hash says which partition a row is in, where it is columns.
+pub(crate) fn hash_keys(partitioning: &Partitioning) -> Option<Vec<usize>> {
     let Partitioning::Hash(keys, _) = partitioning else { return None };
     let column = |key: &Arc<dyn PhysicalExpr>| key.downcast_ref::<Column>().map(Column::index);
     keys.iter().map(column).collect()
@@ -78,4 +80,3 @@ impl TableProvider for PersistedTable {
             .into())
     }
 }
-

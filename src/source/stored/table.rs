@@ -68,12 +68,7 @@ impl StoredTable {
     /// table. The rows of one partition of the plan keep their order.
     ///
     /// Errors: what goes wrong in the plan or on disk. The table then has its old rows.
-    pub(crate) async fn fill(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        task: Arc<TaskContext>,
-        most: usize,
-    ) -> Result<()> {
+    pub(crate) async fn fill(&self, plan: Arc<dyn ExecutionPlan>, task: Arc<TaskContext>, most: usize) -> Result<()> {
         let batch_size = task.session_config().batch_size();
         let streams = execute_stream_partitioned(plan, task)?;
         let stores = self.new_stores(streams.len().min(most).max(1));
@@ -143,7 +138,11 @@ impl StoredTable {
     }
 
     /// The scan of the rows as they are now.
-    pub(super) fn scan_now(&self, projection: Option<&Vec<usize>>, limit: Option<usize>) -> EngineResult<StoredScanExec> {
+    pub(super) fn scan_now(
+        &self,
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> EngineResult<StoredScanExec> {
         let partitions = self.snapshot().into_iter().map(|partition| partition.batches.to_vec()).collect();
         let Inner { name, schema, .. } = &*self.inner;
         StoredScanExec::try_new(Arc::clone(name), schema, partitions, projection, limit)
