@@ -3,6 +3,8 @@
 
 #[path = "running/compute.rs"]
 mod compute;
+#[path = "running/limit.rs"]
+mod limit;
 #[path = "running/partitions.rs"]
 mod partitions;
 #[path = "running/persist.rs"]
@@ -31,8 +33,8 @@ async fn rows(frame: &Frame) -> Vec<String> {
 
 fn lines(batches: &[datafusion::arrow::record_batch::RecordBatch]) -> Vec<String> {
     let text = datafusion::arrow::util::pretty::pretty_format_batches(batches).unwrap().to_string();
-    let mut lines: Vec<String> =
-        text.lines().filter(|line| line.starts_with('|')).skip(1).map(str::to_string).collect();
+    let one_space = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut lines: Vec<String> = text.lines().filter(|line| line.starts_with('|')).skip(1).map(one_space).collect();
     lines.sort();
     lines
 }

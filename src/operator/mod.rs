@@ -1,7 +1,7 @@
 //! Physical operators of ours, one a file: what the engine's own do not keep to.
 //!
 //! Writes of files: `CommitExec` makes them all or nothing out of a [`Staging`], `WriteInputExec` feeds them,
-//! `PartitionedParquet` writes one partition at a time. `SpillingHashJoinExec` is a hash join whose build side may be
+//! `PartitionedParquet` writes one partition at a time, `SizedText` files of about a size. `SpillingHashJoinExec` is a hash join whose build side may be
 //! larger than memory, `SpillingAggregateExec` a grouped aggregate whose groups may be, `TopRowsExec` the
 //! first rows of an order, however many, `SpillingWindowExec` window functions over partitions, however large. `LazyExec` starts a
 //! side of a join when it is wanted. `partition` has what frames do with partitions. What they share is in `spill` and `slot`.
@@ -12,6 +12,7 @@ mod hash_join;
 mod lazy;
 mod partition;
 mod partitioned_parquet;
+mod sized_text;
 mod slot;
 mod spill;
 mod staging;
@@ -28,6 +29,7 @@ pub(crate) use hash_join::SpillingHashJoinExec;
 pub(crate) use lazy::LazyExec;
 pub(crate) use partition::{Exchange, ExchangeExec, MapExec, MapFunction, PickExec, boxed, drive};
 pub(crate) use partitioned_parquet::PartitionedParquet;
+pub(crate) use sized_text::SizedText;
 pub(crate) use staging::Staging;
 pub(crate) use top_rows::TopRowsExec;
 pub(crate) use window::SpillingWindowExec;

@@ -67,7 +67,8 @@ fn nodes(plan: &LogicalPlan) -> Result<usize> {
 
 /// Whether there is something to compute. A statement that writes or defines is not run as a part of another.
 fn is_work(plan: &LogicalPlan) -> Result<bool> {
-    let columns = |projection: &Projection| projection.expr.iter().all(|expr| matches!(expr, Expr::Column(_)));
+    let is_choice = |expr: &Expr| matches!(expr.clone().unalias(), Expr::Column(_) | Expr::Literal(..));
+    let columns = |projection: &Projection| projection.expr.iter().all(is_choice);
     let mut work = false;
     plan.apply(|node| {
         let (computes, stop) = match node {

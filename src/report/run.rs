@@ -7,9 +7,10 @@ use std::time::Instant;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::Result as EngineResult;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{Stream, StreamExt};
 
 use super::{Figures, Monitor};
@@ -38,12 +39,21 @@ pub struct Run {
 
 impl Run {
     pub(crate) async fn start(context: &Context, plan: LogicalPlan) -> Result<Self> {
+        Self::start_with(context, plan, Ok).await
+    }
+
+    /// Starts what `change` makes of the physical plan.
+    pub(crate) async fn start_with(
+        context: &Context,
+        plan: LogicalPlan,
+        change: impl FnOnce(Arc<dyn ExecutionPlan>) -> EngineResult<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Self> {
         let started = Instant::now();
         let state = context.session().state();
         let memory = context.shared_memory();
         memory.budget.reset_peak();
         let cancelled = CancelFlag::default();
-        let plan = cancellable_joins(state.create_physical_plan(&plan).await?, &cancelled)?;
+        let plan = cancellable_joins(change(state.create_physical_plan(&plan).await?)?, &cancelled)?;
         let task = Arc::new(TaskContext::from(&state));
         let stream = execute_stream(Arc::clone(&plan), task)?;
         let monitor = Monitor::new(memory, plan, started, cancelled);

@@ -107,3 +107,36 @@ async fn a_row_that_does_not_fit_is_named() {
     assert!(error.message().contains("row 8999") && error.message().contains("column 'n'"), "{error}");
     assert!(frame(&ctx, "SELECT 300 AS n").await.collect_into::<(u8,)>().await.is_err());
 }
+
+#[tokio::test]
+async fn files_have_about_their_size() {
+    let ctx = context();
+    let folder = tempfile::tempdir().unwrap();
+    let sql = "SELECT value AS n, value % 2 AS k, md5(CAST(value AS VARCHAR)) AS t FROM generate_series(1, 300000)";
+    let series = frame(&ctx, sql).await;
+    let sizes = |name: &str| {
+        let files = std::fs::read_dir(folder.path().join(name)).unwrap().map(|file| file.unwrap());
+        let mut sizes: Vec<u64> = files.map(|file| file.metadata().unwrap().len()).collect();
+        sizes.sort_unstable();
+        sizes
+    };
+    let bytes = 2_000_000;
+    assert_eq!(series.write_parquet(folder.path().join("p")).file_size(bytes).await.unwrap(), 300_000);
+    assert_eq!(series.write_csv(folder.path().join("c")).file_size(bytes).await.unwrap(), 300_000);
+    assert_eq!(series.write_json(folder.path().join("j")).file_size(bytes).await.unwrap(), 300_000);
+    for name in ["p", "c", "j"] {
+        let sizes = sizes(name);
+        assert!(sizes.len() > 3, "{name}: {sizes:?}");
+        let full = &sizes[1..];
+        assert!(full.iter().all(|size| (bytes / 2..bytes * 16 / 10).contains(size)), "{name}: {sizes:?}");
+        let format = [("p", "parquet"), ("c", "csv"), ("j", "json")].iter().find(|(n, _)| *n == name).unwrap().1;
+        let back = format!("SELECT * FROM read_{format}('{}')", folder.path().join(name).display());
+        assert_eq!(frame(&ctx, &back).await.count().await.unwrap(), 300_000);
+    }
+    series.write_parquet(folder.path().join("k")).partition_by(["k"]).file_size(bytes).await.unwrap();
+    assert!(sizes("k/k=0").len() > 1);
+    let one = series.write_parquet(folder.path().join("one.parquet")).file_size(bytes).await;
+    assert!(one.unwrap_err().is_user());
+    let arrow = series.write_arrow(folder.path().join("a")).file_size(bytes).await;
+    assert!(arrow.unwrap_err().is_user() && !folder.path().join("a").exists());
+}

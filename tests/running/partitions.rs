@@ -191,6 +191,8 @@ async fn partitions_of_about_a_size() {
     let ctx = context();
     let series = frame(&ctx, SERIES).await.persist().await.unwrap();
     let sized = series.repartition_by_size(400_000).await.unwrap();
-    assert_eq!(sized.npartitions().await.unwrap(), 4);
+    // 1.6 MB of numbers, in buffers that may be a little larger.
+    let count = sized.npartitions().await.unwrap();
+    assert!((4..=6).contains(&count), "{count}");
     assert!(series.repartition_by_size(0).await.unwrap_err().is_user());
 }

@@ -63,3 +63,23 @@ async fn a_query_is_cancelled_from_outside() {
     assert!(ended.unwrap().unwrap_err().is_cancelled());
     assert_eq!(frame(&ctx, "SELECT 1 AS a").await.count().await.unwrap(), 1);
 }
+
+/// Pictures of queries that are hard to draw, for a person to look at: `TPCH=/data/sf1 PICTURES=/tmp/plans cargo test --test
+/// running pictures -- --ignored`.
+#[tokio::test]
+#[ignore = "for a person's eyes"]
+async fn pictures_to_look_at() {
+    let (data, folder) = (std::env::var("TPCH").unwrap(), std::env::var("PICTURES").unwrap());
+    let ctx = context();
+    partita::load_dir(&ctx, data).await.unwrap();
+    for number in [5, 9, 21] {
+        let file = format!("{}/queries/tpch/q{number}.sql", env!("CARGO_MANIFEST_DIR"));
+        let sql = std::fs::read_to_string(file).unwrap();
+        let frame = frame(&ctx, &sql).await;
+        let folder = std::path::Path::new(&folder);
+        frame.visualize(folder.join(format!("q{number}.svg"))).await.unwrap();
+        let profile = frame.explain_analyze().await.unwrap();
+        profile.visualize(folder.join(format!("q{number}-run.svg"))).unwrap();
+        profile.visualize(folder.join(format!("q{number}-run.html"))).unwrap();
+    }
+}

@@ -7,9 +7,10 @@ use datafusion::common::Result;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::execution_plan::CardinalityEffect;
+use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::{
     ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning,
-    PhysicalExpr, PlanProperties, ReplaceChildrenOptions,
+    PhysicalExpr, PlanProperties, ReplaceChildrenOptions, Statistics,
 };
 
 use super::{drive, is_chain, only};
@@ -92,6 +93,18 @@ impl ExecutionPlan for PickExec {
             return self.input.execute(picked, task);
         }
         Ok(drive(&self.input, &task)?.swap_remove(picked))
+    }
+
+    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
+        let count = self.input.output_partitioning().partition_count();
+        match self.partition {
+            Some(picked) if picked >= count => vec![ChildStats::Skip],
+            picked => vec![ChildStats::At(picked.or(partition))],
+        }
+    }
+
+    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        only(inputs.to_vec())
     }
 
     fn cardinality_effect(&self) -> CardinalityEffect {
