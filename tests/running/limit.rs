@@ -47,7 +47,7 @@ fn computed_rows_larger_than_the_limit() {
     let copy = format!("COPY (SELECT * FROM tpch('lineitem', 1)) TO '{}'", file.display());
     let made = Command::new(env!("CARGO_BIN_EXE_partita")).args(["--no-init", "-m", "1GB", "-c", &copy]).status();
     assert!(made.unwrap().success());
-    check("256MB", 256_000_000, &format!("SELECT * FROM '{}'", file.display()));
+    check("512MB", 512_000_000, &format!("SELECT * FROM '{}'", file.display()));
 }
 
 /// For a release build, about 8 GB in memory: `LINEITEM='/data/sf10/lineitem.parquet' cargo test --release --test running

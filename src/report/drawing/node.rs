@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
 
 use crate::report::profile::OperatorFigures;
@@ -51,6 +54,7 @@ impl Node {
     }
 
     fn of(plan: &dyn ExecutionPlan, with_figures: bool) -> Self {
+        let plan = shown(plan);
         let title = title(plan);
         let figures = if with_figures { OperatorFigures::of(plan).to_string() } else { String::new() };
         let whole = one_line(plan, DisplayFormatType::Default);
@@ -59,6 +63,7 @@ impl Node {
     }
 
     fn set_share(&mut self, plan: &dyn ExecutionPlan, total: f64) {
+        let plan = shown(plan);
         self.share = own_seconds(plan) / total;
         for (node, child) in self.children.iter_mut().zip(plan.children()) {
             node.set_share(child.as_ref(), total);
@@ -74,13 +79,26 @@ fn seconds(plan: &dyn ExecutionPlan) -> f64 {
     own_seconds(plan) + plan.children().into_iter().map(|child| seconds(child.as_ref())).sum::<f64>()
 }
 
-fn title(plan: &dyn ExecutionPlan) -> String {
-    let name = plan.name();
-    let name = name.strip_suffix("Exec").unwrap_or(name);
-    match name {
-        "DataSource" => "Scan".to_string(),
-        _ => name.to_string(),
+/// The operator, or the first below it that does something to rows.
+fn shown(plan: &dyn ExecutionPlan) -> &dyn ExecutionPlan {
+    match plan.children()[..] {
+        [child] if plan.is::<CooperativeExec>() => shown(child.as_ref()),
+        _ => plan,
     }
+}
+
+/// The operator's name without the engine's ending; of a scan with that of its first file.
+fn title(plan: &dyn ExecutionPlan) -> String {
+    match file(plan) {
+        Some(file) => format!("Scan {}", cut(&file)),
+        None => plan.name().replacen("Exec", "", 1).replace("DataSource", "Scan"),
+    }
+}
+
+fn file(plan: &dyn ExecutionPlan) -> Option<String> {
+    let config = plan.downcast_ref::<DataSourceExec>()?.data_source().downcast_ref::<FileScanConfig>()?;
+    let file = config.file_groups.iter().flat_map(FileGroup::iter).next()?;
+    Some(file.path().filename()?.to_string())
 }
 
 fn kind(title: &str) -> Kind {
