@@ -1,5 +1,6 @@
 //! Frames made of frames.
 
+use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::functions_aggregate::expr_fn::{count, sum};
 use datafusion::logical_expr::{JoinType, LogicalPlanBuilder, SortExpr};
 use datafusion::prelude::{col, lit};

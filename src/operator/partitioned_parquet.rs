@@ -92,7 +92,7 @@ impl PartitionedParquet {
     fn ranges(&self, batch: &RecordBatch) -> Result<Vec<Range<usize>>> {
         let keys = self.key_columns(batch)?;
         match keys.is_empty() {
-            true => Ok(vec![0..batch.num_rows()]),
+            true => Ok(std::iter::once(0..batch.num_rows()).collect()),
             false => Ok(partition(&keys)?.ranges()),
         }
     }
