@@ -18,8 +18,9 @@ use crate::frame::Frame;
 use crate::function::{Functions, Scope, Workers};
 use crate::memory::{Memory, MemoryLimit};
 use crate::plan;
+use crate::report::Drawing;
 use crate::source::{self, Source};
-use crate::sql::{self, Effect, Parameters, Piece, Settings, Statement};
+use crate::sql::{self, Cached, Effect, Parameters, Piece, Settings, Statement};
 
 /// The engine with its catalog and its memory limit. Cheap to clone; clones share everything.
 ///
@@ -84,6 +85,27 @@ impl Context {
             Statement::Engine(statement) => self.plan_engine(*statement, piece, effect, this).await?,
             Statement::Summarize(query) => sql::summarize(self.plan_engine(*query, piece, effect, this).await?)?,
             Statement::Function(statement) => Box::pin(self.plan_function(statement, piece)).await?,
+            Statement::Draw(format, statement) => {
+                let plan = self.plan_engine(*statement, piece, Effect::Definition, this).await?;
+                let LogicalPlan::Explain(explain) = plan else { return Err(Error::internal("EXPLAIN is no plan")) };
+                let physical = self.session().state().create_physical_plan(&explain.plan).await;
+                let physical = physical.map_err(|error| sql::diagnose(error, piece, &self.table_names()))?;
+                sql::drawing(&Drawing::of_plan(physical.as_ref()).render(format))?
+            }
+            Statement::Cache(name, what, query) => {
+                if what == Cached::Table {
+                    sql::forget_cached(&name, self).await.map_err(|error| sql::diagnose(error, piece, &[]))?;
+                }
+                let rows = self.plan_engine(*query, piece, effect, this).await?;
+                let cached = sql::cache_table(name, what, rows, effect, self).await;
+                cached.map_err(|error| sql::diagnose(error, piece, &self.table_names()))?;
+                LogicalPlanBuilder::empty(false).build()?
+            }
+            Statement::Uncache { name, if_exists } => {
+                let uncached = sql::uncache_table(name, if_exists, self).await;
+                uncached.map_err(|error| sql::diagnose(error, piece, &self.table_names()))?;
+                LogicalPlanBuilder::empty(false).build()?
+            }
             Statement::Use(schema) => {
                 sql::use_schema(&schema, self).map_err(|error| error.at(piece.start()))?;
                 LogicalPlanBuilder::empty(false).build()?
@@ -194,6 +216,11 @@ impl Context {
         self.session().state().config().target_partitions()
     }
 
+    /// Whether the two are clones.
+    pub(crate) fn is(&self, other: &Context) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
     pub(crate) fn session(&self) -> &SessionContext {
         &self.inner.session
     }
@@ -279,6 +306,7 @@ impl ContextBuilder {
             )
             .with_runtime_env(Arc::clone(&memory.runtime))
             .with_default_features()
+            .with_query_planner(plan::query_planner())
             .with_analyzer_rules(plan::analyzer_rules())
             .with_optimizer_rules(plan::optimizer_rules())
             .with_physical_optimizer_rules(plan::physical_rules());

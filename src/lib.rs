@@ -46,14 +46,14 @@ pub use error::{Error, Result, Span};
 pub use frame::expression::{
     self, Case, Expr, IntoColumn, IntoColumns, IntoOrder, IntoOrders, List, Order, Text, Time, When,
 };
-pub use frame::{AsOf, Frame, GroupBy, Join, On, Times, Write};
+pub use frame::{AsOf, Frame, GroupBy, Join, On, Times, Write, compute_all};
 pub use function::{
     AggregateFunction, AggregateState, Argument, ColumnClosure, Decimal, Element, Fields, FunctionDefinition, Language,
     NullInput, Output, ParameterDefinition, RowClosure, RowFunction, UpdateClosure, aggregate_function,
     column_function, row_function,
 };
 pub use memory::MemoryLimit;
-pub use report::{Figures, Monitor, Phase, Report, Run, StatementReport, Watch};
+pub use report::{Figures, Monitor, OperatorFigures, Phase, Profile, Report, Run, StatementReport, Watch};
 pub use source::{OnBadValue, OptionValue, Paths, Source, load_dir};
 
 /// What most programs need: `use partita::prelude::*;`.

@@ -3,16 +3,26 @@
 mod apply;
 mod asof;
 mod columns;
+mod compute;
 mod describe;
+mod explain;
 pub mod expression;
 mod from;
 mod group;
 mod join;
 mod join_names;
+mod kept;
+mod partitions;
+mod persist;
+mod recipe;
 mod reshape;
 mod rows;
 mod sample;
 mod set;
+#[cfg(test)]
+mod tests;
+mod together;
+mod values;
 mod write;
 
 use std::fmt;
@@ -20,7 +30,6 @@ use std::fmt;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::displayable;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
@@ -31,6 +40,7 @@ use crate::report::Run;
 pub use asof::{AsOf, Times};
 pub use group::GroupBy;
 pub use join::{Join, On};
+pub use together::compute_all;
 pub use write::Write;
 
 /// A lazy dataframe. Building, cloning and combining frames runs nothing; [`run`](Frame::run),
@@ -108,28 +118,6 @@ impl Frame {
     /// ```
     pub async fn stream(&self) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         Ok(self.run().await?.boxed())
-    }
-
-    /// The plans as text, without running them: as written, optimized, and the physical one.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
-    /// let ctx = partita::Context::builder().build()?;
-    /// let plans = ctx.sql("SELECT 1 + 1 AS two").await?.explain().await?;
-    /// assert!(plans.contains("physical plan\n  ProjectionExec"));
-    /// # Ok(()) }
-    /// ```
-    pub async fn explain(&self) -> Result<String> {
-        let state = self.context.session().state();
-        let optimized = state.optimize(&self.plan)?;
-        let physical = state.create_physical_plan(&self.plan).await?;
-        let sections = [
-            ("logical plan", self.plan.display_indent().to_string()),
-            ("optimized logical plan", optimized.display_indent().to_string()),
-            ("physical plan", displayable(physical.as_ref()).indent(false).to_string()),
-        ];
-        let indented = |text: &str| text.trim_end().lines().map(|line| format!("\n  {line}")).collect::<String>();
-        Ok(sections.map(|(title, text)| format!("{title}{}", indented(&text))).join("\n"))
     }
 
     /// Runs the frame and holds all its batches, of at most the context's batch size (8,192 rows) each.

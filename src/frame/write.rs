@@ -13,6 +13,8 @@ use futures::future::BoxFuture;
 
 use super::Frame;
 use crate::error::{Error, Result};
+use crate::plan::sized_files;
+use crate::report::Run;
 use crate::sink::{self, Style, Words, target_url};
 
 /// A write that has not begun: `await` it. It yields the number of rows.
@@ -27,6 +29,7 @@ pub struct Write {
     format: &'static str,
     partition_by: Vec<String>,
     options: Vec<(String, String)>,
+    file_size: Option<u64>,
 }
 
 impl Frame {
@@ -118,7 +121,7 @@ impl Frame {
 
     fn write(&self, format: &'static str, path: &Path) -> Write {
         let target = path.to_string_lossy().into_owned();
-        Write { frame: self.clone(), target, format, partition_by: Vec::new(), options: Vec::new() }
+        Write { frame: self.clone(), target, format, partition_by: Vec::new(), options: Vec::new(), file_size: None }
     }
 }
 
@@ -128,6 +131,30 @@ impl Write {
     pub fn partition_by<C: Into<String>>(mut self, columns: impl IntoIterator<Item = C>) -> Self {
         self.partition_by = columns.into_iter().map(Into::into).collect();
         self
+    }
+
+    /// Writes a folder of files of about `bytes` each, not larger by more than a batch of rows: the last of the folder, or of
+    /// each partition's folder, is smaller. Sizes are those of Parquet before its last row group is compressed, and of the
+    /// text of CSV and JSON before it is; CSV and JSON with partitions, and Arrow, cannot.
+    pub fn file_size(mut self, bytes: u64) -> Self {
+        self.file_size = Some(bytes.max(1));
+        self
+    }
+
+    /// Starts the write: a [`Run`] with live figures, which can be cancelled. Its rows are the number of rows written.
+    ///
+    /// Errors: what planning finds; a file size for a single file.
+    pub async fn run(self) -> Result<Run> {
+        let plan = self.plan()?;
+        let single = Path::new(&self.target).extension().is_some() && self.partition_by.is_empty();
+        match self.file_size {
+            None => Run::start(&self.frame.context, plan).await,
+            Some(_) if single => {
+                Err(Error::user(format!("'{}' is one file, which has no size to keep to", self.target))
+                    .with_hint("name a folder, without an extension"))
+            }
+            Some(bytes) => Run::start_with(&self.frame.context, plan, |plan| sized_files(plan, bytes)).await,
+        }
     }
 
     /// Sets an option of the format by its name in COPY: `header`, `delimiter`, `null`, `compression` …
@@ -162,8 +189,7 @@ impl IntoFuture for Write {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let plan = self.plan()?;
-            let mut run = Frame::new(self.frame.context, plan).run().await?;
+            let mut run = self.run().await?;
             let mut rows = 0;
             while let Some(counts) = run.try_next().await? {
                 rows += counts.column(0).as_primitive::<UInt64Type>().values().iter().sum::<u64>();

@@ -14,7 +14,7 @@ const SLACK: usize = 4096;
 ///
 /// A slice keeps the whole buffer it was cut from alive, a text column after a filter all texts before it, and a
 /// builder the capacity it began with. Kept for the life of a table, that would be memory for nothing.
-pub(super) fn compact(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn compact(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let columns = batch.columns().iter().map(compact_column).collect();
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(batch.schema(), columns, &options)

@@ -24,6 +24,7 @@ mod store;
 
 pub(crate) use block::checksum;
 pub use budget::{Budget, Holder};
+pub(crate) use compact::compact;
 pub use limit::MemoryLimit;
 pub(crate) use limit::bytes;
 pub use limit::parse_bytes;

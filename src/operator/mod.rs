@@ -1,17 +1,19 @@
 //! Physical operators of ours, one a file: what the engine's own do not keep to.
 //!
 //! Writes of files: `CommitExec` makes them all or nothing out of a [`Staging`], `WriteInputExec` feeds them,
-//! `PartitionedParquet` writes one partition at a time. `SpillingJoinExec` is a join whose build side may be
-//! larger than memory, `SpillingAggregateExec` a grouped aggregate whose groups may be, `SpillingSortExec` a sort
-//! of any number of rows, `TopRowsExec` the first rows of an order, however many, `SpillingWindowExec` window functions
-//! over partitions, however large. `LazyExec` starts a side of a join when it is wanted. What they share is in `spill`
-//! and `slot`.
+//! `PartitionedParquet` writes one partition at a time, `SizedText` files of about a size. `SpillingJoinExec` is a join
+//! whose build side may be larger than memory, `SpillingAggregateExec` a grouped aggregate whose groups may be,
+//! `SpillingSortExec` a sort of any number of rows, `TopRowsExec` the first rows of an order, however many,
+//! `SpillingWindowExec` window functions over partitions, however large. `LazyExec` starts a side of a join when it is
+//! wanted. `partition` has what frames do with partitions. What they share is in `spill` and `slot`.
 
 mod aggregate;
 mod commit;
 mod join;
 mod lazy;
+mod partition;
 mod partitioned_parquet;
+mod sized_text;
 mod slot;
 mod sort;
 mod spill;
@@ -27,7 +29,9 @@ pub(crate) use aggregate::{SpillingAggregateExec, keeps_every_value};
 pub(crate) use commit::CommitExec;
 pub(crate) use join::{EngineJoin, SpillingJoinExec};
 pub(crate) use lazy::LazyExec;
+pub(crate) use partition::{Exchange, ExchangeExec, MapExec, MapFunction, PickExec, boxed, drive};
 pub(crate) use partitioned_parquet::PartitionedParquet;
+pub(crate) use sized_text::SizedText;
 pub(crate) use sort::SpillingSortExec;
 pub(crate) use staging::Staging;
 pub(crate) use top_rows::TopRowsExec;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -30,7 +31,8 @@ use object_store::path::Path;
 const ROW_GROUP: usize = 32 << 20;
 
 /// Writes rows that come sorted by their partition columns: a file is closed when the next key comes, so one row group
-/// is in memory however many partitions there are. The engine's own sink keeps all of them open.
+/// is in memory however many partitions there are. The engine's own sink keeps all of them open. A file is closed, too,
+/// when it has reached its size.
 ///
 /// ```text
 /// rows sorted by year ──► year=2013/9f2c.parquet, closed ──► year=2014/9f2c.parquet, open
@@ -38,13 +40,25 @@ const ROW_GROUP: usize = 32 << 20;
 pub(crate) struct PartitionedParquet {
     config: FileSinkConfig,
     options: TableParquetOptions,
+    /// A file is ended when it has this many bytes.
+    file_size: u64,
 }
 
 impl PartitionedParquet {
     /// A sink that writes what the engine's would; `None` where that writes no partitions.
     pub(crate) fn new(sink: &ParquetSink) -> Option<Self> {
         let (config, options) = (sink.config().clone(), sink.parquet_options().clone());
-        (!config.table_partition_cols.is_empty()).then_some(Self { config, options })
+        (!config.table_partition_cols.is_empty()).then_some(Self { config, options, file_size: u64::MAX })
+    }
+
+    /// A sink that writes what the engine's would into a folder without partitions, in files of about `bytes` each.
+    pub(crate) fn sized(sink: &ParquetSink, bytes: u64) -> Self {
+        Self { config: sink.config().clone(), options: sink.parquet_options().clone(), file_size: bytes }
+    }
+
+    /// The same sink with files of about `bytes` each.
+    pub(crate) fn with_file_size(&self, bytes: u64) -> Self {
+        Self { config: self.config.clone(), options: self.options.clone(), file_size: bytes }
     }
 
     pub(crate) fn config(&self) -> &FileSinkConfig {
@@ -74,6 +88,15 @@ impl PartitionedParquet {
         Ok(folder)
     }
 
+    /// The runs of rows with equal keys.
+    fn ranges(&self, batch: &RecordBatch) -> Result<Vec<Range<usize>>> {
+        let keys = self.key_columns(batch)?;
+        match keys.is_empty() {
+            true => Ok(std::iter::once(0..batch.num_rows()).collect()),
+            false => Ok(partition(&keys)?.ranges()),
+        }
+    }
+
     fn key_columns(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
         let schema = batch.schema();
         self.keys().map(|key| Ok(Arc::clone(batch.column(schema.index_of(key)?)))).collect()
@@ -101,6 +124,11 @@ struct PartitionFile {
 }
 
 impl PartitionFile {
+    /// How large the file would be if it ended here, about.
+    fn bytes(&self) -> u64 {
+        (self.writer.bytes_written() + self.writer.in_progress_size()) as u64
+    }
+
     async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
         self.writer.write(&rows.project(&self.columns)?).await?;
         if self.reservation.try_resize(self.writer.memory_size()).is_err() {
@@ -121,23 +149,31 @@ impl DataSink for PartitionedParquet {
     async fn write_all(&self, mut data: SendableRecordBatchStream, context: &Arc<TaskContext>) -> Result<u64> {
         let store = context.runtime_env().object_store(&self.config.object_store_url)?;
         // As in the engine, names are random: a write adds to what is there.
-        let name = format!("{:016x}.{}", RandomState::new().hash_one("partition"), self.config.file_extension);
+        let id = RandomState::new().hash_one("partition");
+        let mut files = 0;
+        let mut name = || {
+            files += 1;
+            format!("{id:016x}_{files:05}.{}", self.config.file_extension)
+        };
         let mut open: Option<(Path, PartitionFile)> = None;
         let mut rows = 0;
         while let Some(batch) = data.try_next().await? {
             rows += batch.num_rows() as u64;
-            for range in partition(&self.key_columns(&batch)?)?.ranges() {
+            for range in self.ranges(&batch)? {
                 let part = batch.slice(range.start, range.len());
                 let folder = self.folder(&part)?;
                 let mut current = match open.take() {
                     Some((path, file)) if path == folder => file,
                     other => {
                         close(other).await?;
-                        self.open(Arc::clone(&store), folder.clone().join(name.as_str()), context)?
+                        self.open(Arc::clone(&store), folder.clone().join(name()), context)?
                     }
                 };
                 current.write(&part).await?;
-                open = Some((folder, current));
+                match current.bytes() >= self.file_size {
+                    true => close(Some((folder, current))).await?,
+                    false => open = Some((folder, current)),
+                }
             }
         }
         close(open).await?;

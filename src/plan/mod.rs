@@ -1,19 +1,24 @@
 //! Rules of ours for logical and physical plans, in the order they run. One rule, one file.
 
+mod aligned_joins;
 mod atomic_writes;
 mod cancellable_joins;
 mod checked_arithmetic;
 mod checked_sum;
 mod distinct_aggregates;
 mod expressions;
+mod fixed_partitions;
 mod function_bodies;
 mod interruptible_joins;
 mod joins_in_turn;
 mod large_top_rows;
 mod merged_top_rows;
 mod multiset_operations;
+mod partition;
 mod set_comparisons;
+mod shared;
 mod single_rows;
+mod sized_files;
 mod sorted_partitions;
 mod spilling_aggregate;
 mod spilling_join;
@@ -31,11 +36,13 @@ use datafusion::optimizer::{Analyzer, AnalyzerRule, Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
+use aligned_joins::AlignedJoins;
 use atomic_writes::AtomicWrites;
 pub(crate) use cancellable_joins::{CancelFlag, cancellable_joins};
 use checked_arithmetic::CheckedArithmetic;
 use checked_sum::CheckedSums;
 use distinct_aggregates::DistinctAggregates;
+use fixed_partitions::FixedPartitions;
 use function_bodies::FunctionBodies;
 pub(crate) use function_bodies::inline_bodies;
 use interruptible_joins::InterruptibleJoins;
@@ -43,8 +50,11 @@ use joins_in_turn::JoinsInTurn;
 use large_top_rows::LargeTopRows;
 use merged_top_rows::MergedTopRows;
 use multiset_operations::MultisetOperations;
+pub(crate) use partition::{PartitionNode, Partitions, query_planner};
 use set_comparisons::SetComparisons;
+pub(crate) use shared::{largest_shared, replace};
 use single_rows::SingleRows;
+pub(crate) use sized_files::sized_files;
 use sorted_partitions::SortedPartitions;
 use spilling_aggregate::SpillingAggregate;
 use spilling_join::SpillingJoin;
@@ -84,6 +94,9 @@ pub(crate) fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
 pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
     rules.insert(0, Arc::new(SortedPartitions));
+    let exchanges = rules.iter().position(|rule| rule.name() == "EnsureRequirements");
+    rules.insert(exchanges.unwrap_or(rules.len()), Arc::new(AlignedJoins));
+    rules.push(Arc::new(FixedPartitions));
     rules.push(Arc::new(AtomicWrites));
     rules.push(Arc::new(JoinsInTurn));
     rules.push(Arc::new(MergedTopRows));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Context;
 use std::time::{Duration, Instant};
 
 use datafusion::common::stats::Precision;
@@ -10,7 +11,9 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
+use futures::task::AtomicWaker;
 
+use super::Profile;
 use crate::function::Scope;
 use crate::memory::{Memory, resident};
 use crate::plan::CancelFlag;
@@ -49,6 +52,8 @@ pub struct Monitor {
     rows: Arc<AtomicU64>,
     cancelled: CancelFlag,
     scope: Scope,
+    /// Wakes whoever waits for the next batch.
+    waker: Arc<AtomicWaker>,
 }
 
 impl Monitor {
@@ -59,13 +64,25 @@ impl Monitor {
         cancelled: CancelFlag,
         scope: Scope,
     ) -> Self {
-        Self { memory, plan, started, rows: Arc::default(), cancelled, scope }
+        Self { memory, plan, started, rows: Arc::default(), cancelled, scope, waker: Arc::default() }
     }
 
-    /// Makes operators that compare rows without pause give up. For those who cannot reach the
-    /// [`Run`](crate::Run), because another thread is inside it; whoever can, drops it.
+    /// Ends the query from anywhere: its tasks stop, its memory and spill files go, and its [`Run`](crate::Run) yields a
+    /// cancelled error at its next poll. Operators that compare rows without pause give up, too.
     pub fn cancel(&self) {
         self.cancelled.set();
+        self.waker.wake();
+    }
+
+    /// Whether [`cancel`](Self::cancel) was called; whoever asks is woken when it is.
+    pub(super) fn poll_cancelled(&self, context: &Context<'_>) -> bool {
+        self.waker.register(context.waker());
+        self.cancelled.is_set()
+    }
+
+    /// What each operator has done until now.
+    pub fn profile(&self) -> Profile {
+        Profile::new(self)
     }
 
     pub(crate) fn add_rows(&self, rows: u64) {

@@ -7,9 +7,10 @@ use std::time::Instant;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::Result as EngineResult;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{Stream, StreamExt};
 
 use super::{Figures, Monitor};
@@ -39,6 +40,15 @@ pub struct Run {
 
 impl Run {
     pub(crate) async fn start(context: &Context, plan: LogicalPlan) -> Result<Self> {
+        Self::start_with(context, plan, Ok).await
+    }
+
+    /// Starts what `change` makes of the physical plan.
+    pub(crate) async fn start_with(
+        context: &Context,
+        plan: LogicalPlan,
+        change: impl FnOnce(Arc<dyn ExecutionPlan>) -> EngineResult<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Self> {
         let started = Instant::now();
         let mut state = context.session().state();
         let memory = context.shared_memory();
@@ -47,7 +57,7 @@ impl Run {
         let scope = Scope::new(cancelled.clone());
         state.config_mut().options_mut().extensions.insert(scope.clone());
         state.mark_start_execution();
-        let plan = cancellable_joins(state.create_physical_plan(&plan).await?, &cancelled)?;
+        let plan = cancellable_joins(change(state.create_physical_plan(&plan).await?)?, &cancelled)?;
         let task = Arc::new(TaskContext::from(&state));
         let stream = execute_stream(Arc::clone(&plan), task)?;
         let monitor = Monitor::new(memory, plan, started, cancelled, scope);
@@ -86,6 +96,9 @@ impl Stream for Run {
     type Item = Result<RecordBatch>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.monitor.poll_cancelled(cx) {
+            self.stream = None;
+        }
         let Some(stream) = &mut self.stream else { return Poll::Ready(Some(Err(Error::cancelled()))) };
         let batch = task::ready!(stream.poll_next_unpin(cx));
         if let Some(Ok(batch)) = &batch {

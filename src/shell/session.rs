@@ -57,6 +57,12 @@ struct Session<'w> {
 enum Job {
     Text(String),
     File(PathBuf),
+    /// The plan of a statement, drawn into a file, after a run of it where asked for.
+    Plan {
+        text: String,
+        file: PathBuf,
+        analyze: bool,
+    },
 }
 
 impl Job {
@@ -64,6 +70,13 @@ impl Job {
         match self {
             Job::Text(text) => runner.run_text(text).await,
             Job::File(path) => runner.run_file(path).await,
+            Job::Plan { text, file, analyze } => {
+                let frame = runner.context().sql(text).await?;
+                match analyze {
+                    true => frame.explain_analyze().await?.visualize(file),
+                    false => frame.visualize(file).await,
+                }
+            }
         }
     }
 }
@@ -131,6 +144,10 @@ impl<'w> Session<'w> {
             Action::Output(path) => self.output = path.as_deref().map(create).transpose()?,
             Action::Once(path) => self.once = Some(path),
             Action::Pager(pager) => self.pager = pager,
+            Action::Plan { file, analyze } => {
+                let Some(text) = self.last.clone() else { return Ok(true) };
+                self.execute(Job::Plan { text, file, analyze })?;
+            }
         }
         Ok(true)
     }

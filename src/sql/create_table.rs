@@ -44,13 +44,13 @@ pub(super) async fn create_table(definition: CreateMemoryTable, effect: Effect, 
     Ok(())
 }
 
-fn already_there(name: &str) -> Error {
+pub(super) fn already_there(name: &str) -> Error {
     Error::user(format!("table '{name}' already exists"))
         .with_hint("CREATE OR REPLACE TABLE makes it anew, CREATE TABLE IF NOT EXISTS leaves it as it is")
 }
 
 /// `SELECT a.id, b.id`: the engine tells the two apart by their tables, a table of its own cannot.
-fn ensure_unique_names(schema: &DFSchema) -> Result<()> {
+pub(super) fn ensure_unique_names(schema: &DFSchema) -> Result<()> {
     let mut seen = HashSet::with_capacity(schema.fields().len());
     match schema.fields().iter().find(|field| !seen.insert(field.name())) {
         Some(twice) => {

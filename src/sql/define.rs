@@ -135,6 +135,13 @@ fn describe(schema: &Schema) -> Result<LogicalPlan, DataFusionError> {
         .build()
 }
 
+/// One row, as EXPLAIN gives it.
+pub(crate) fn drawing(text: &str) -> Result<LogicalPlan, DataFusionError> {
+    LogicalPlanBuilder::values(vec![vec![lit("physical_plan"), lit(text)]])?
+        .project([ident("column1").alias("plan_type"), ident("column2").alias("plan")])?
+        .build()
+}
+
 async fn run(plan: LogicalPlan, context: &Context) -> Result<LogicalPlan, DataFusionError> {
     Ok(context.session().execute_logical_plan(plan).await?.into_unoptimized_plan())
 }

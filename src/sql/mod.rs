@@ -1,5 +1,6 @@
 //! Text in: statements with spans, statements of our own, parameters, options, errors with a place.
 
+mod cache;
 mod change;
 mod create_table;
 mod define;
@@ -12,7 +13,8 @@ mod split;
 mod statement;
 mod summarize;
 
-pub(crate) use define::{Effect, define, normalize, use_schema};
+pub(crate) use cache::{Cached, cache_table, forget_cached, uncache_table};
+pub(crate) use define::{Effect, define, drawing, normalize, use_schema};
 pub(crate) use diagnose::diagnose;
 pub(crate) use function::{FunctionStatement, parse_expression};
 pub use parameter::Parameters;

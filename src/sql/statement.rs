@@ -10,11 +10,13 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
 use datafusion::sql::sqlparser::tokenizer::{Location, TokenWithSpan, Tokenizer};
 
+use super::cache::Cached;
 use super::diagnose::diagnose;
 use super::function::{FunctionStatement, described_function};
 use super::rewrite::from_first;
 use super::split::Piece;
 use crate::error::{Error, Result};
+use crate::report::DrawingFormat;
 use crate::sink::copy_text;
 
 /// What one piece of a script says.
@@ -24,10 +26,16 @@ pub(crate) enum Statement {
     Engine(Box<EngineStatement>),
     /// `SUMMARIZE t` and `SUMMARIZE SELECT …`: the query whose columns are summarized.
     Summarize(Box<EngineStatement>),
+    /// `EXPLAIN (FORMAT svg) …`: the picture of the plan that the EXPLAIN tells of.
+    Draw(DrawingFormat, Box<EngineStatement>),
     /// `USE schema` and `USE catalog.schema`.
     Use(ast::ObjectName),
     /// A statement on row functions.
     Function(FunctionStatement),
+    /// `CACHE TABLE t` and `CACHE TABLE t AS SELECT …`: the name, and the query of the rows.
+    Cache(ast::ObjectName, Cached, Box<EngineStatement>),
+    /// `UNCACHE TABLE [IF EXISTS] t`.
+    Uncache { name: ast::ObjectName, if_exists: bool },
 }
 
 impl Statement {
@@ -35,8 +43,8 @@ impl Statement {
     pub(crate) fn is_query(&self) -> bool {
         use ast::Statement as Ast;
         match self {
-            Self::Summarize(_) => true,
-            Self::Use(_) => false,
+            Self::Summarize(_) | Self::Draw(..) => true,
+            Self::Use(_) | Self::Cache(..) | Self::Uncache { .. } => false,
             Self::Function(statement) => {
                 matches!(statement, FunctionStatement::Show(_) | FunctionStatement::Describe(_))
             }
@@ -68,6 +76,9 @@ pub(crate) fn parse(piece: &Piece<'_>, dialect: &dyn Dialect, recursion_limit: u
     if let Some(name) = described_function(piece.text) {
         return Ok(Statement::Function(FunctionStatement::Describe(name)));
     }
+    if let Some((format, text)) = drawn(piece.text) {
+        return Ok(Statement::Draw(format, Box::new(parse(&text)?)));
+    }
     let text = copy_text(piece.text).map_err(|error| error.map_span(|span| piece.moved(span)))?;
     Ok(match parse(&text)? {
         EngineStatement::Statement(statement) => match *statement {
@@ -77,6 +88,14 @@ pub(crate) fn parse(piece: &Piece<'_>, dialect: &dyn Dialect, recursion_limit: u
             ast::Statement::ShowFunctions { filter } => {
                 Statement::Function(FunctionStatement::Show(filter.map(Box::new)))
             }
+            ast::Statement::Cache { table_flag, table_name, options, query, .. } => {
+                if table_flag.is_some() || !options.is_empty() {
+                    return Err(Error::user("CACHE TABLE takes a name, and AS with a query")
+                        .with_hint("a view is computed when it is asked for: CREATE VIEW … AS SELECT …"));
+                }
+                cache(table_name, query)?
+            }
+            ast::Statement::UNCache { table_name, if_exists } => Statement::Uncache { name: table_name, if_exists },
             ast::Statement::ShowTables { show_options, .. } => parse_query(&show_tables(&show_options)?)?,
             ast::Statement::ShowSchemas { .. } | ast::Statement::ShowDatabases { .. } => parse_query(
                 "SELECT catalog_name, schema_name FROM information_schema.schemata ORDER BY catalog_name, schema_name",
@@ -115,6 +134,17 @@ fn only_one(mut statements: VecDeque<EngineStatement>) -> Result<EngineStatement
     }
 }
 
+fn cache(name: ast::ObjectName, query: Option<Box<ast::Query>>) -> Result<Statement> {
+    let (what, rows) = match query {
+        Some(query) => (Cached::Query, EngineStatement::Statement(Box::new(ast::Statement::Query(query)))),
+        None => match parse_query(&format!("SELECT * FROM {name}"))? {
+            Statement::Engine(query) => (Cached::Table, *query),
+            _ => return Err(Error::internal("a query is a statement of the engine")),
+        },
+    };
+    Ok(Statement::Cache(name, what, Box::new(rows)))
+}
+
 /// A statement of ours that is said in the engine's SQL.
 fn parse_query(text: &str) -> Result<Statement> {
     let statements = DFParserBuilder::new(text).build()?.parse_statements()?;
@@ -140,6 +170,23 @@ fn summarize_as_query(text: &str) -> Option<String> {
     let first = rest.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
     let is_query = first.starts_with('(') || ["SELECT", "WITH", "FROM", "VALUES"].contains(&first.as_str());
     Some(format!("{:>9}{rest}", if is_query { "" } else { "FROM" }))
+}
+
+/// `EXPLAIN (FORMAT svg) SELECT …` as `EXPLAIN              SELECT …`, and the format; none for the formats that are the
+/// engine's.
+fn drawn(text: &str) -> Option<(DrawingFormat, String)> {
+    let rest = strip_word(text, "EXPLAIN")?.trim_start().strip_prefix('(')?;
+    let (options, statement) = rest.split_once(')')?;
+    let format = strip_word(options.trim(), "FORMAT")?.trim().trim_matches('\'');
+    let format = DrawingFormat::named(format)?;
+    let (word, options) = text[..text.len() - statement.len()].split_at("EXPLAIN".len());
+    let blank: String = options.chars().map(|c| if c == '\n' { c } else { ' ' }).collect();
+    Some((format, format!("{word}{blank}{statement}")))
+}
+
+fn strip_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    let (first, rest) = text.split_at_checked(word.len())?;
+    first.eq_ignore_ascii_case(word).then_some(rest)
 }
 
 fn use_target(target: ast::Use) -> Result<ast::ObjectName> {
@@ -183,8 +230,11 @@ impl Statement {
     /// The engine's statement inside, if there is one.
     fn engine_mut(&mut self) -> Option<&mut EngineStatement> {
         match self {
-            Self::Engine(statement) | Self::Summarize(statement) => Some(statement),
-            Self::Use(_) | Self::Function(_) => None,
+            Self::Engine(statement)
+            | Self::Summarize(statement)
+            | Self::Draw(_, statement)
+            | Self::Cache(_, _, statement) => Some(statement),
+            Self::Use(_) | Self::Function(_) | Self::Uncache { .. } => None,
         }
     }
 
@@ -257,6 +307,20 @@ mod tests {
             assert!(matches!(parsed(text), Ok(Statement::Summarize(_))), "{text}");
         }
         assert!(matches!(parsed("SELECT 1"), Ok(Statement::Engine(_))));
+    }
+
+    #[test]
+    fn a_plan_is_drawn_where_its_format_is_a_picture() {
+        for text in
+            ["EXPLAIN (FORMAT svg) SELECT 1", "explain ( format 'DOT' )\nSELECT 1", "EXPLAIN(FORMAT html) VALUES (1)"]
+        {
+            assert!(matches!(parsed(text), Ok(Statement::Draw(..))), "{text}");
+        }
+        for text in ["EXPLAIN (FORMAT tree) SELECT 1", "EXPLAIN (SELECT 1)", "EXPLAIN SELECT 1"] {
+            assert!(matches!(parsed(text), Ok(Statement::Engine(_))), "{text}");
+        }
+        let error = parsed("EXPLAIN (FORMAT svg) SELECT 1 +").unwrap_err();
+        assert_eq!(error.span().unwrap().column(), 32);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Commands that look: at the catalog, the commands themselves, the last statement.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::table::{COMMANDS, Command, find, unknown};
 use super::{Action, Desk};
 use crate::error::{Error, Result};
+use crate::report::DrawingFormat;
 
 pub(super) fn tables(_: &mut Desk<'_>, arguments: &[&str]) -> Result<Action> {
     let like = like("table_name", arguments)?;
@@ -101,6 +103,22 @@ pub(super) fn watch(desk: &mut Desk<'_>, arguments: &[&str]) -> Result<Action> {
     };
     let pause = seconds.ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     pause.map(Action::Watch).ok_or_else(|| Error::user(format!("'{}' is no number of seconds", arguments.concat())))
+}
+
+pub(super) fn plan(desk: &mut Desk<'_>, arguments: &[&str]) -> Result<Action> {
+    require_last(desk)?;
+    let (analyze, file) = match arguments {
+        [word, file] if word.eq_ignore_ascii_case("analyze") => (true, file),
+        [file] => (false, file),
+        _ => return Err(Error::user("it takes a file")),
+    };
+    let file = PathBuf::from(file);
+    let extension = file.extension().unwrap_or_default().to_string_lossy();
+    match DrawingFormat::named(&extension) {
+        Some(_) => Ok(Action::Plan { file, analyze }),
+        None => Err(Error::user(format!("cannot draw a plan as '{}'", file.display()))
+            .with_hint("extensions are .svg, .dot and .html")),
+    }
 }
 
 fn require_last(desk: &Desk<'_>) -> Result<()> {

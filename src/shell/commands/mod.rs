@@ -43,6 +43,11 @@ pub(super) enum Action {
     /// The next result goes to this file.
     Once(PathBuf),
     Pager(Pager),
+    /// Draws the plan of the last statement into this file, of a run of its own where asked for.
+    Plan {
+        file: PathBuf,
+        analyze: bool,
+    },
     Quit,
 }
 

@@ -1,6 +1,6 @@
 //! The table of commands.
 
-use super::inspect::{functions, help, last, schema, tables, version, watch};
+use super::inspect::{functions, help, last, plan, schema, tables, version, watch};
 use super::limits::limits;
 use super::settings::{
     cd, echo, expanded, format, max_rows, max_width, once, output, pager, param, quit, read, timing,
@@ -57,6 +57,7 @@ pub(super) const COMMANDS: &[Command] = &[
     command!(".output" "\\o", "[FILE]", "rows go to a file from now on; or to the screen again", File, output),
     command!(".pager", "on|off|COMMAND", "what shows results longer than the screen", Words(&["on", "off"]), pager),
     command!(".param", "[set NAME VALUE|unset NAME]", "values of $NAME in statements", Words(&["list", "set", "unset"]), param),
+    command!(".plan", "[analyze] FILE", "draw the last statement's plan as .svg, .dot or .html; analyze runs it", File, plan),
     command!(".quit" ".exit" "\\q", "", "leave; so does Ctrl-D", Nothing, quit),
     command!(".read" "\\i", "FILE", "run the statements of a file", File, read),
     command!(".schema" "\\d", "[TABLE]", "columns and types of one table, or of all", Table, schema),

@@ -152,6 +152,17 @@ fn last_and_watch_need_a_statement() {
 }
 
 #[test]
+fn plans_are_drawn_into_files() {
+    let (drawn, _) = type_in(&mut fake(), Some("SELECT 1"), ".plan x.svg");
+    assert_eq!(drawn.unwrap(), Action::Plan { file: "x.svg".into(), analyze: false });
+    let (drawn, _) = type_in(&mut fake(), Some("SELECT 1"), ".plan analyze x.html");
+    assert_eq!(drawn.unwrap(), Action::Plan { file: "x.html".into(), analyze: true });
+    let (refused, _) = type_in(&mut fake(), Some("SELECT 1"), ".plan x.png");
+    assert!(refused.unwrap_err().hint().unwrap().contains(".svg"));
+    assert!(error(".plan x.svg").message().contains("no statement"));
+}
+
+#[test]
 fn help_tells_of_all_and_of_one() {
     let (_, text) = type_in(&mut fake(), None, ".help");
     assert!(spellings().all(|name| text.contains(name)));

@@ -10,6 +10,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, Statistics, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::coop::cooperative;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
 use datafusion::physical_plan::limit::LimitStream;
@@ -33,6 +34,8 @@ pub(super) struct StoredScanExec {
     schema: SchemaRef,
     /// At most so many rows of each partition.
     fetch: Option<usize>,
+    /// Whether the partitions are what a person asked for, and stay as they are.
+    fixed: bool,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -52,7 +55,29 @@ impl StoredScanExec {
         };
         let properties = properties(&schema, partitions.len());
         let projection = projection.map(|columns| Arc::from(columns.as_slice()));
-        Ok(Self { table, partitions, projection, schema, fetch, properties, metrics: ExecutionPlanMetricsSet::new() })
+        let metrics = ExecutionPlanMetricsSet::new();
+        Ok(Self { table, partitions, projection, schema, fetch, fixed: false, properties, metrics })
+    }
+
+    /// The same scan of partitions that no rule splits or merges: rows with equal values in the table's columns `keys`,
+    /// where they are given, are in the one partition that the engine's hash of them says.
+    pub(super) fn fixed(mut self, keys: Option<&[usize]>) -> Self {
+        self.fixed = true;
+        if let Some(keys) = keys.and_then(|keys| self.projected(keys)) {
+            let hash = Partitioning::Hash(keys, self.partitions.len());
+            self.properties = Arc::new(PlanProperties::clone(&self.properties).with_partitioning(hash));
+        }
+        self
+    }
+
+    /// Columns of the table as columns of the scan; none when one of them is not read.
+    fn projected(&self, columns: &[usize]) -> Option<Vec<Arc<dyn PhysicalExpr>>> {
+        let place = |column: &usize| match &self.projection {
+            None => Some(*column),
+            Some(read) => read.iter().position(|number| number == column),
+        };
+        let column = |at: usize| Arc::new(Column::new(self.schema.field(at).name(), at)) as Arc<dyn PhysicalExpr>;
+        columns.iter().map(|number| place(number).map(column)).collect()
     }
 
     fn rows(&self) -> usize {
@@ -117,7 +142,7 @@ impl ExecutionPlan for StoredScanExec {
 
     /// A table that was made by one stream is still read by every thread.
     fn repartitioned(&self, wanted: usize, _: &ConfigOptions) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        if self.partitions.len() >= wanted || self.fetch.is_some() {
+        if self.fixed || self.partitions.len() >= wanted || self.fetch.is_some() {
             return Ok(None);
         }
         let parts = split_evenly(&self.partitions, wanted);

@@ -65,19 +65,14 @@ impl StoredTable {
         Self { inner: Arc::new(Inner { name, schema, constraints, column_defaults, memory, partitions, writer }) }
     }
 
-    /// Fills the table with the rows of a plan: all its partitions at once, into at most `threads` partitions of the
+    /// Fills the table with the rows of a plan: all its partitions at once, into at most `most` partitions of the
     /// table. The rows of one partition of the plan keep their order.
     ///
     /// Errors: what goes wrong in the plan or on disk. The table then has its old rows.
-    pub(crate) async fn fill(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        task: Arc<TaskContext>,
-        threads: usize,
-    ) -> Result<()> {
+    pub(crate) async fn fill(&self, plan: Arc<dyn ExecutionPlan>, task: Arc<TaskContext>, most: usize) -> Result<()> {
         let batch_size = task.session_config().batch_size();
         let streams = execute_stream_partitioned(plan, task)?;
-        let stores = self.new_stores(streams.len().min(threads).max(1));
+        let stores = self.new_stores(streams.len().min(most).max(1));
         let mut partitions: Vec<_> = stores.iter().map(|store| Partition::empty(Arc::clone(store))).collect();
         let streams_count = streams.len();
         let mut tasks = JoinSet::new();
@@ -173,6 +168,17 @@ impl StoredTable {
         self.inner.writer.lock().await
     }
 
+    /// The scan of the rows as they are now.
+    pub(super) fn scan_now(
+        &self,
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> EngineResult<StoredScanExec> {
+        let partitions = self.snapshot().into_iter().map(|partition| partition.batches.to_vec()).collect();
+        let Inner { name, schema, .. } = &*self.inner;
+        StoredScanExec::try_new(Arc::clone(name), schema, partitions, projection, limit)
+    }
+
     pub(super) fn name(&self) -> &Arc<str> {
         &self.inner.name
     }
@@ -218,9 +224,7 @@ impl TableProvider for StoredTable {
         _: &[Expr],
         limit: Option<usize>,
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
-        let partitions = self.snapshot().into_iter().map(|partition| partition.batches.to_vec()).collect();
-        let Inner { name, schema, .. } = &*self.inner;
-        Ok(Arc::new(StoredScanExec::try_new(Arc::clone(name), schema, partitions, projection, limit)?))
+        Ok(Arc::new(self.scan_now(projection, limit)?))
     }
 
     async fn insert_into(
