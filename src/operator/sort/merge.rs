@@ -21,7 +21,7 @@ use crate::operator::spill::{Loan, Segment, Spool, rows_of};
 const HELD: usize = 4;
 
 /// What a merge of two runs takes without asking, in bytes: the batches of runs have half a megabyte each.
-const LEAST: usize = if cfg!(test) { 64 << 10 } else { 4 << 20 };
+const LEAST: usize = if cfg!(test) { 512 << 10 } else { 4 << 20 };
 
 /// Runs on disk that are to become one.
 pub(super) struct Merge<'a> {
