@@ -159,6 +159,11 @@ impl Error {
         Self::new(Kind::Spill, message)
     }
 
+    /// Rows of `who` could not be written to the spill folder.
+    pub(crate) fn cannot_spill(who: &str, source: std::io::Error) -> Self {
+        Self::spill(format!("{who} cannot spill: {source}")).with_hint(SPILL_HINT).with_source(source)
+    }
+
     /// A file or folder could not be read or written.
     pub fn io(message: impl Into<String>, source: std::io::Error) -> Self {
         Self::new(Kind::Io, format!("{}: {source}", message.into())).with_source(source)
@@ -301,7 +306,8 @@ impl From<Engine> for Error {
             Ok(ours) => ours,
             Err(error) => {
                 let (kind, message) = describe(error.find_root());
-                Self::new(kind, message).with_source(error)
+                let ours = Self::new(kind, message);
+                if kind == Kind::Spill { ours.with_hint(SPILL_HINT) } else { ours }.with_source(error)
             }
         }
     }
@@ -375,7 +381,7 @@ impl Error {
 
 fn describe(root: &Engine) -> (Kind, String) {
     match root {
-        Engine::ResourcesExhausted(message) if message.contains("disk space") => (Kind::Spill, message.clone()),
+        Engine::ResourcesExhausted(message) if is_full_disk(message) => (Kind::Spill, message.clone()),
         Engine::ResourcesExhausted(message) => (Kind::Memory, message.clone()),
         Engine::SQL(parser, _) => (Kind::User, parser.to_string()),
         Engine::Plan(message) | Engine::Configuration(message) | Engine::NotImplemented(message) => {
@@ -388,19 +394,54 @@ fn describe(root: &Engine) -> (Kind, String) {
             None => (Kind::Internal, "no error was told".into()),
         },
         Engine::Execution(message) => (Kind::Data, message.clone()),
-        Engine::ArrowError(error, _) => (Kind::Data, error.to_string()),
+        Engine::ArrowError(error, _) => describe_arrow(error),
         Engine::ParquetError(error) => (Kind::Data, error.to_string()),
         Engine::ObjectStore(error) => (Kind::Io, error.to_string()),
-        Engine::IoError(error) => (Kind::Io, error.to_string()),
+        Engine::IoError(error) => describe_io(error),
         Engine::External(error) => (Kind::Data, error.to_string()),
         Engine::ExecutionJoin(error) if error.is_cancelled() => (Kind::Cancelled, "the query was cancelled".into()),
         other => (Kind::Internal, other.strip_backtrace()),
     }
 }
 
+fn describe_arrow(error: &datafusion::arrow::error::ArrowError) -> (Kind, String) {
+    match error {
+        // The engine's own operators write what they spill by way of Arrow.
+        datafusion::arrow::error::ArrowError::IoError(_, source) => describe_io(source),
+        other => (Kind::Data, other.to_string()),
+    }
+}
+
+fn describe_io(error: &std::io::Error) -> (Kind, String) {
+    let message = error.to_string();
+    let kind = if is_full_disk(&message) { Kind::Spill } else { Kind::Io };
+    (kind, message)
+}
+
+/// Whether the engine's disk manager says that `spill_limit` is reached; it has no error of its own for that.
+fn is_full_disk(message: &str) -> bool {
+    message.contains("disk space during the spilling")
+}
+
+const SPILL_HINT: &str = "raise spill_limit, or put --spill-dir on a larger disk";
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// An operator of the engine that met the limit of the spill folder failed as if a file of the user's were bad,
+    /// without a word of what to do: the message came through Arrow.
+    #[test]
+    fn a_full_spill_folder_is_known_in_every_wrapper() {
+        let full = || std::io::Error::other("The used disk space during the spilling process has exceeded 1 MB");
+        let arrow = datafusion::arrow::error::ArrowError::from(full());
+        let exhausted = Engine::ResourcesExhausted(full().to_string());
+        for engine in [Engine::from(arrow), Engine::IoError(full()), exhausted] {
+            let error = Error::from(engine);
+            assert!(error.is_spill() && error.hint().is_some(), "{error:?}");
+        }
+        assert!(!Error::from(Engine::IoError(std::io::Error::other("no such file"))).is_spill());
+    }
 
     #[test]
     fn caret_stands_below_the_word() {

@@ -1,6 +1,9 @@
 //! Tables made by CREATE TABLE: inside the budget, on disk beyond it, gone when dropped.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../src/allocator.rs"]
+mod allocator;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,14 +15,11 @@ use partita::memory::Budget;
 use partita::prelude::*;
 use tempfile::TempDir;
 
-/// The binary's own: what one test frees must not count against the limit of the next.
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
-/// The resident size is the process's: tests with a tight limit would see each other's tables.
+/// The resident size is the process's: what one test holds is missing in the limit of every other.
 static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 fn context(limit: MemoryLimit) -> (Context, TempDir) {
+    allocator::install();
     let folder = tempfile::tempdir().unwrap();
     let ctx = Context::builder().memory_limit(limit).threads(2).spill_dir(folder.path()).build().unwrap();
     (ctx, folder)
@@ -201,6 +201,7 @@ async fn a_cancelled_create_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_scan_keeps_the_rows_it_began_with() {
+    let _one = ONE_AT_A_TIME.lock().await;
     let (ctx, _folder) = roomy();
     run(&ctx, "CREATE TABLE t AS SELECT value AS n FROM generate_series(1, 100000)").await.unwrap();
     let writers = (0..4).map(|_| {
@@ -228,6 +229,7 @@ async fn a_scan_keeps_the_rows_it_began_with() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_table_inserts_into_itself() {
+    let _one = ONE_AT_A_TIME.lock().await;
     let (ctx, _folder) = roomy();
     run(&ctx, "CREATE TABLE t AS SELECT value AS n FROM generate_series(1, 50000)").await.unwrap();
     for round in 1..=3 {
@@ -240,6 +242,7 @@ async fn a_table_inserts_into_itself() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_small_inserts_keep_their_order_and_defaults() {
+    let _one = ONE_AT_A_TIME.lock().await;
     let (ctx, _folder) = roomy();
     run(&ctx, "CREATE TABLE t (n BIGINT NOT NULL, s VARCHAR DEFAULT 'none', PRIMARY KEY (n))").await.unwrap();
     for n in 0..200 {
@@ -257,6 +260,7 @@ async fn many_small_inserts_keep_their_order_and_defaults() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deletes_and_updates_touch_what_matches() {
+    let _one = ONE_AT_A_TIME.lock().await;
     let (ctx, _folder) = roomy();
     let create =
         "CREATE OR REPLACE TABLE t AS SELECT value AS n, nullif(value % 10, 0) AS k FROM generate_series(1, 100000)";
@@ -276,6 +280,7 @@ async fn deletes_and_updates_touch_what_matches() {
 /// The engine hands a table what the optimizer leaves of the predicate: nothing of these, which would delete every row.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_predicate_that_is_optimized_away_deletes_nothing() {
+    let _one = ONE_AT_A_TIME.lock().await;
     let (ctx, _folder) = roomy();
     run(&ctx, "CREATE TABLE t AS SELECT value AS n FROM generate_series(1, 10)").await.unwrap();
     for never in ["false", "NULL", "1 = 2", "n IS NULL AND n > 3", "n = 1 AND n = 2"] {
@@ -301,6 +306,7 @@ async fn a_predicate_that_is_optimized_away_deletes_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_change_keeps_the_rows() {
+    let _one = ONE_AT_A_TIME.lock().await;
     let (ctx, _folder) = roomy();
     run(&ctx, "CREATE TABLE t AS SELECT value AS n FROM generate_series(0, 99999)").await.unwrap();
     run(&ctx, "UPDATE t SET n = 1 / (n - 99999)").await.unwrap_err();
@@ -312,6 +318,7 @@ async fn a_failed_change_keeps_the_rows() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn names_are_kept_apart() {
+    let _one = ONE_AT_A_TIME.lock().await;
     let (ctx, _folder) = roomy();
     run(&ctx, "CREATE TABLE t AS SELECT 1 AS a").await.unwrap();
     let error = run(&ctx, "CREATE TABLE t AS SELECT 2 AS a").await.unwrap_err();

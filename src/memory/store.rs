@@ -105,10 +105,7 @@ impl Store {
 
     fn write(&self, batch: &RecordBatch) -> Result<Block> {
         let bytes = block::encode(batch)?;
-        let offset = self.append(&bytes).map_err(|error| {
-            let message = format!("{} cannot leave for disk: {error}", self.name);
-            Error::spill(message).with_hint("raise spill_limit, or put --spill-dir on a larger disk").with_source(error)
-        })?;
+        let offset = self.append(&bytes).map_err(|error| Error::cannot_spill(&self.name, error))?;
         Ok(Block { offset, length: bytes.len(), checksum: block::checksum(&bytes) })
     }
 

@@ -45,7 +45,7 @@ impl SegmentFile {
     pub(in crate::operator) fn append(&mut self, batch: &RecordBatch) -> Result<Segment> {
         let encoded = encode(batch, self.compression)?;
         let mut writer = self.file.open_writer()?;
-        writer.write_all(&encoded).map_err(|error| Error::spill(format!("an operator cannot spill: {error}")))?;
+        writer.write_all(&encoded).map_err(|error| Error::cannot_spill("an operator", error))?;
         writer.finish()?;
         let segment = Segment {
             file: Arc::clone(&self.file),
