@@ -1,7 +1,7 @@
 //! Rows on disk, for every operator of ours that spills.
 //!
 //! ```text
-//! batches ─► Partitioner ─► 32 Partitions, each a list of Segments (one batch on disk) ─► rows_of ─► batches
+//! batches ─► Partitioner ─► 32 to 128 Partitions, each a list of Segments (one batch on disk) ─► rows_of ─► batches
 //!                │
 //!              Loan: what the budget has granted the operator, and what is insisted on
 //! ```
@@ -21,5 +21,5 @@ pub(in crate::operator) use partitioner::{Partition, Partitioned, Partitioner, S
 pub(in crate::operator) use segment::{Segment, rows_of};
 pub(in crate::operator) use spool::Spool;
 
-/// How many times rows are partitioned at most, into 32 partitions each time, before there is another way or none.
+/// How many times rows are partitioned at most, into 32 or more partitions each time, before there is another way or none.
 pub(in crate::operator) const DEEPEST: usize = 6;

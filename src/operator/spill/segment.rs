@@ -16,7 +16,6 @@ use datafusion::execution::spill_file::SpillFile;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::metrics::SpillMetrics;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use futures::StreamExt;
 use tokio::task::spawn_blocking;
 
 use crate::error::Error;
@@ -84,14 +83,21 @@ impl fmt::Debug for Segment {
 impl Segment {
     /// Reads the batch; blocks the thread.
     pub(in crate::operator) fn read(&self) -> Result<RecordBatch> {
+        self.read_from(&mut self.open()?)
+    }
+
+    fn open(&self) -> Result<File> {
         let path = self.file.path().ok_or_else(|| Error::internal("spill files are local files"))?;
-        let unreadable = |error| Error::io("an operator cannot read back what it has spilled", error);
+        Ok(File::open(path).map_err(unreadable)?)
+    }
+
+    fn read_from(&self, file: &mut File) -> Result<RecordBatch> {
         let mut encoded = vec![0; self.length];
-        let mut file = File::open(path).map_err(unreadable)?;
         file.seek(SeekFrom::Start(self.offset)).map_err(unreadable)?;
         file.read_exact(&mut encoded).map_err(unreadable)?;
         if checksum(&encoded) != self.checksum {
-            return Err(Error::spill(format!("the spill file '{}' has been damaged", path.display())).into());
+            let path = self.file.path().map(|path| path.display().to_string()).unwrap_or_default();
+            return Err(Error::spill(format!("the spill file '{path}' has been damaged")).into());
         }
         let mut batches = StreamReader::try_new(Cursor::new(encoded), None)?;
         let batch = batches.next().ok_or_else(|| Error::internal("a segment without a batch"))??;
@@ -99,13 +105,36 @@ impl Segment {
     }
 }
 
+fn unreadable(error: std::io::Error) -> Error {
+    Error::io("an operator cannot read back what it has spilled", error)
+}
+
 /// The rows of `segments`, read one at a time beside the query's threads; each is let go as it is read.
 pub(in crate::operator) fn rows_of(segments: Vec<Segment>, schema: SchemaRef) -> SendableRecordBatchStream {
-    let batches = futures::stream::iter(segments).then(|segment| async move {
-        let read = spawn_blocking(move || segment.read()).await;
+    let reader = Reader { segments: segments.into_iter(), open: None };
+    let batches = futures::stream::try_unfold(reader, |mut reader| async move {
+        let read = spawn_blocking(move || Ok(reader.next()?.map(|batch| (batch, reader)))).await;
         read.map_err(|error| Error::internal(format!("reading a spill file ended early: {error}")))?
     });
     Box::pin(RecordBatchStreamAdapter::new(schema, batches))
+}
+
+/// Reads segment after segment; holds one descriptor, that of the file it reads.
+struct Reader {
+    segments: std::vec::IntoIter<Segment>,
+    open: Option<(Arc<dyn SpillFile>, File)>,
+}
+
+impl Reader {
+    fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let Some(segment) = self.segments.next() else { return Ok(None) };
+        let file = match self.open.take() {
+            Some((of, file)) if Arc::ptr_eq(&of, &segment.file) => file,
+            _ => segment.open()?,
+        };
+        let (_, file) = self.open.insert((Arc::clone(&segment.file), file));
+        segment.read_from(file).map(Some)
+    }
 }
 
 fn encode(batch: &RecordBatch, compression: Option<CompressionType>) -> Result<Vec<u8>> {
