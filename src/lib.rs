@@ -48,9 +48,9 @@ pub use frame::expression::{
 };
 pub use frame::{AsOf, Frame, GroupBy, Join, On, Times, Write, compute_all};
 pub use function::{
-    AggregateFunction, AggregateState, Argument, ColumnClosure, Decimal, Element, Fields, FunctionDefinition, Language,
-    NullInput, Output, ParameterDefinition, RowClosure, RowFunction, UpdateClosure, aggregate_function,
-    column_function, row_function,
+    AggregateFunction, AggregateState, Argument, ColumnClosure, Decimal, Element, Fields, FunctionDefinition,
+    FunctionLimits, Language, NullInput, Output, ParameterDefinition, RowClosure, RowFunction, UpdateClosure,
+    aggregate_function, column_function, row_function,
 };
 pub use memory::MemoryLimit;
 pub use report::{Figures, Monitor, OperatorFigures, Phase, Profile, Report, Run, StatementReport, Watch};

@@ -16,6 +16,7 @@ use datafusion::scalar::ScalarValue;
 use super::call::{Call, Environment};
 use super::overload::{Compute, Overload};
 use super::signature::choose;
+use super::sliding::Sliding;
 use crate::error::{Error, Result};
 
 /// How the states of groups are kept.
@@ -104,8 +105,9 @@ impl Aggregates {
         let Compute::Groups(groups) = &overload.compute else {
             return Err(Error::internal(format!("{} is no aggregate", self.name)));
         };
-        let states = groups.states(&self.environment);
-        Ok(States { states, overload, environment: self.environment.clone(), types })
+        let environment = self.environment.clone().within(&overload.definition.limits);
+        let states = groups.states(&environment);
+        Ok(States { states, overload, environment, types })
     }
 }
 
@@ -153,6 +155,12 @@ impl AggregateUDFImpl for Aggregates {
         let mut states = self.groups(&args)?;
         states.states.grow_to(1);
         Ok(Box::new(One(states)))
+    }
+
+    fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> EngineResult<Box<dyn Accumulator>> {
+        let mut states = self.groups(&args)?;
+        states.states.grow_to(1);
+        Ok(Box::new(Sliding::new(One(states))))
     }
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
@@ -236,7 +244,17 @@ impl GroupsAccumulator for States {
 }
 
 /// The state of one group alone.
-struct One(States);
+pub(super) struct One(States);
+
+impl One {
+    /// Forgets all rows.
+    pub(super) fn begin_anew(&mut self) {
+        if let Compute::Groups(groups) = &self.0.overload.compute {
+            self.0.states = groups.states(&self.0.environment);
+            self.0.states.grow_to(1);
+        }
+    }
+}
 
 impl fmt::Debug for One {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,13 +1,18 @@
 //! One call of a function with a batch: what it is given, and how a failure of a row is told.
 
-use datafusion::arrow::array::{Array, ArrayRef};
+use std::ops::Range;
+use std::time::Duration;
+
+use datafusion::arrow::array::{Array, ArrayRef, new_null_array};
 use datafusion::arrow::buffer::NullBuffer;
+use datafusion::arrow::compute::concat;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::config::ConfigOptions;
 
+use super::definition::FunctionLimits;
 use super::overload::Overload;
 use super::scope::{FunctionSettings, OnError, Scope};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::sql::Settings;
 
 /// One call of a function with the columns of a batch.
@@ -36,6 +41,15 @@ impl Environment {
             settings: settings.unwrap_or_default(),
         }
     }
+
+    /// The same, with the limits of one function.
+    pub(super) fn within(mut self, limits: &FunctionLimits) -> Self {
+        if let Some(timeout) = limits.timeout_ms {
+            self.settings.timeout = Some(Duration::from_millis(timeout));
+        }
+        self.settings.memory = limits.memory.or(self.settings.memory);
+        self
+    }
 }
 
 /// A row that the function failed on, counted in its batch.
@@ -62,13 +76,45 @@ impl Call<'_> {
         self.environment.scope.count_failures(failures);
     }
 
+    /// The results of `rows` of a batch that failed as a whole, where failures become NULL: `compute` has each half, and
+    /// may come back here with it, until the rows are found that fail by themselves.
+    pub(crate) fn by_halves(
+        &self,
+        rows: Range<usize>,
+        compute: &dyn Fn(Range<usize>) -> Result<ArrayRef>,
+    ) -> Result<ArrayRef> {
+        if rows.len() <= 1 {
+            self.count_failures(rows.len() as u64);
+            return Ok(new_null_array(&self.overload.returns, rows.len()));
+        }
+        let middle = rows.start + rows.len() / 2;
+        let (first, second) = (compute(rows.start..middle)?, compute(middle..rows.end)?);
+        Ok(concat(&[first.as_ref(), second.as_ref()])?)
+    }
+
+    /// What the numbers of its rows are counted in, and where these come from.
+    fn place(&self) -> String {
+        match self.environment.scope.file_of(self.site) {
+            Some(file) => format!("its partition of '{file}'"),
+            None => "its partition".to_string(),
+        }
+    }
+
+    /// The error of a batch that failed as a whole.
+    pub(crate) fn batch_error(&self, message: &str, before: u64) -> Error {
+        let name = &self.overload.definition.name;
+        let (first, last, place) = (before + 1, before + self.rows as u64, self.place());
+        Error::data(format!("function '{name}' failed at rows {first} to {last} of {place}: {message}"))
+            .with_hint("SET on_function_error = 'null' gives NULL for rows that fail and counts them")
+    }
+
     /// The error of a row: function, argument values, number in its partition.
     pub(crate) fn error(&self, failure: &Failure, before: u64) -> Error {
         let values: Vec<String> = self.columns.iter().map(|column| value(column, failure.row)).collect();
         let name = &self.overload.definition.name;
         let (row, arguments) = (before + failure.row as u64 + 1, values.join(", "));
-        let mut text =
-            format!("function '{name}' failed at row {row} of its partition: {name}({arguments}): {}", failure.message);
+        let (place, message) = (self.place(), &failure.message);
+        let mut text = format!("function '{name}' failed at row {row} of {place}: {name}({arguments}): {message}");
         if !failure.detail.is_empty() {
             text = format!("{text}\n{}", failure.detail.trim_end());
         }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast::{
     self, CreateFunction, CreateFunctionBody, DropFunction, FunctionBehavior, FunctionCalledOnNull, FunctionReturnType,
-    ObjectName, OperateFunctionArg, Value,
+    FunctionSetValue, ObjectName, OperateFunctionArg, Value,
 };
 
-use super::definition::{FunctionDefinition, Language, NullInput, ParameterDefinition};
+use super::definition::{FunctionDefinition, FunctionLimits, Language, NullInput, ParameterDefinition};
 use super::overload::Parameter;
 use super::registry::IfThere;
+use super::scope::FunctionSettings;
 use super::signature::Accepts;
 use super::{plan_body, python};
 use crate::context::Context;
@@ -35,7 +36,12 @@ pub(crate) async fn create(statement: CreateFunction, piece: &Piece<'_>, context
     let parameters = parameters.collect::<Result<Vec<_>>>()?;
     check_parameters(&name, &parameters)?;
     let (language, body, place) = body(&statement, piece)?;
+    let limits = limits(&statement)?;
+    if language == Language::Sql && limits != FunctionLimits::default() {
+        return Err(Error::user(format!("function '{name}' has no worker to limit: its language is SQL")));
+    }
     let definition = define(&statement, name, &parameters, &returns, language, &body);
+    let definition = FunctionDefinition { limits, ..definition };
     let there = if statement.or_replace { IfThere::Replace } else { IfThere::Fail };
     let overload = match body {
         Body::Expression(expression) => {
@@ -166,6 +172,32 @@ fn text<'a>(body: &'a ast::Expr, piece: &Piece<'_>) -> Result<Piece<'a>> {
     Ok(Piece { text, range: 0..text.len(), line, column, terminated: true })
 }
 
+/// What `SET function_timeout = '1s'` and `SET function_memory = '100MB'` behind a signature say.
+fn limits(statement: &CreateFunction) -> Result<FunctionLimits> {
+    let mut settings = FunctionSettings { timeout: None, ..FunctionSettings::default() };
+    for parameter in &statement.set_params {
+        let name = function_name(&parameter.name)?;
+        if !["function_timeout", "function_memory"].contains(&name.as_str()) {
+            let error = Error::user(format!("a function has no option '{name}' of its own"));
+            return Err(error.with_hint("it may SET function_timeout and function_memory"));
+        }
+        let value = match &parameter.value {
+            FunctionSetValue::Values(values) => values.iter().map(plain_text).collect::<Vec<_>>().join(", "),
+            FunctionSetValue::Default | FunctionSetValue::FromCurrent => continue,
+        };
+        settings.set(&name, &value)?;
+    }
+    let timeout_ms = settings.timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
+    Ok(FunctionLimits { timeout_ms, memory: settings.memory })
+}
+
+fn plain_text(value: &ast::Expr) -> String {
+    match value {
+        ast::Expr::Value(value) => value.value.clone().into_string().unwrap_or_else(|| value.to_string()),
+        other => other.to_string(),
+    }
+}
+
 fn define(
     statement: &CreateFunction,
     name: String,
@@ -205,5 +237,6 @@ fn define(
         volatility: volatility.to_string(),
         null_input,
         aggregate: false,
+        limits: FunctionLimits::default(),
     }
 }

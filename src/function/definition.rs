@@ -37,6 +37,19 @@ pub struct FunctionDefinition {
     pub null_input: NullInput,
     /// Whether it takes the rows of a group and not those of one row.
     pub aggregate: bool,
+    /// What a worker may take for it.
+    #[serde(default)]
+    pub limits: FunctionLimits,
+}
+
+/// What a worker may take for a function, where its definition says so (`SET function_timeout = '1s'` behind its
+/// signature); none for what the session says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FunctionLimits {
+    /// The longest for a batch, in milliseconds.
+    pub timeout_ms: Option<u64>,
+    /// The most bytes beyond those of its interpreter.
+    pub memory: Option<u64>,
 }
 
 /// One parameter of a function, as plain data.

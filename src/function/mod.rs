@@ -18,6 +18,7 @@ mod closure;
 mod context;
 mod create;
 mod definition;
+mod origin;
 mod overload;
 mod plan_body;
 mod python;
@@ -26,6 +27,7 @@ mod row_function;
 mod scope;
 mod show;
 mod signature;
+mod sliding;
 
 pub(crate) use aggregate::Aggregates;
 pub use aggregate_function::AggregateFunction;
@@ -36,7 +38,8 @@ pub use closure::{
     AggregateState, Argument, ColumnClosure, Decimal, Element, Fields, Output, RowClosure, UpdateClosure,
     aggregate_function, column_function, row_function,
 };
-pub use definition::{FunctionDefinition, Language, NullInput, ParameterDefinition};
+pub use definition::{FunctionDefinition, FunctionLimits, Language, NullInput, ParameterDefinition};
+pub(crate) use origin::files_of_calls;
 use plan_body::plan_body;
 pub(crate) use python::Workers;
 pub(crate) use registry::Functions;

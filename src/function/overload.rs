@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::ast;
 use super::body::BodyFunction;
 use super::call::{Call, Environment};
 use super::definition::FunctionDefinition;
+use super::origin::site;
 use super::signature::{Accepts, choose};
 use crate::error::{Error, Result};
 
@@ -99,8 +100,8 @@ impl Overloads {
             && overload.definition.volatility() != Volatility::Volatile;
         let rows = if constant { 1 } else { args.number_rows };
         let columns = args.args.iter().map(|arg| arg.to_array(rows)).collect::<EngineResult<Vec<_>>>()?;
-        let site = Arc::as_ptr(&args.return_field) as usize;
-        let environment = &Environment::of(&args.config_options);
+        let site = site(&args.return_field);
+        let environment = &Environment::of(&args.config_options).within(&overload.definition.limits);
         let call = Call { overload, columns: &columns, rows, site, environment };
         let result = match &overload.compute {
             Compute::Columns(function) => function.call(&call)?,

@@ -4,8 +4,8 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ExtensionOptions};
@@ -25,6 +25,8 @@ pub(crate) struct Scope(Arc<Shared>);
 struct Shared {
     cancelled: CancelFlag,
     failures: AtomicU64,
+    /// The file of the rows of a place in the plan, where there is one.
+    files: OnceLock<HashMap<usize, Arc<str>>>,
     /// Rows that a place in the plan has seen, for each task: the engine drives one partition by one task.
     rows: Mutex<HashMap<(usize, Option<task::Id>), u64>>,
 }
@@ -45,6 +47,15 @@ impl Scope {
 
     pub(super) fn count_failures(&self, failures: u64) {
         self.0.failures.fetch_add(failures, Ordering::Relaxed);
+    }
+
+    /// Notes the files that rows come from; those of the first call count.
+    pub(crate) fn know_files(&self, files: HashMap<usize, Arc<str>>) {
+        let _ = self.0.files.set(files);
+    }
+
+    pub(super) fn file_of(&self, site: usize) -> Option<Arc<str>> {
+        self.0.files.get()?.get(&site).cloned()
     }
 
     /// Counts `more` rows of a partition and tells how many came before them.

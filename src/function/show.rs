@@ -4,7 +4,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ident, lit
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::ShowStatementFilter;
 
-use super::definition::{FunctionDefinition, NullInput};
+use super::definition::{FunctionDefinition, FunctionLimits, NullInput};
 use super::registry::Functions;
 use crate::error::{Error, Result};
 
@@ -28,7 +28,7 @@ pub(crate) fn show_functions(functions: &Functions, filter: Option<&ShowStatemen
     Ok(LogicalPlanBuilder::from(plan).filter(filter)?.build()?)
 }
 
-/// One row an overload: signature, language, volatility, what NULL does, the body, and the hash of it all.
+/// One row an overload: signature, language, volatility, what NULL does, the body, its limits, and the hash of it all.
 pub(crate) fn describe_function(functions: &Functions, name: &str) -> Result<LogicalPlan> {
     let known = functions.definitions();
     let row = |function: &FunctionDefinition| {
@@ -45,6 +45,7 @@ pub(crate) fn describe_function(functions: &Functions, name: &str) -> Result<Log
             lit(volatility),
             lit(null_input),
             body,
+            limits(&function.limits),
             lit(hash),
         ]
     };
@@ -54,7 +55,15 @@ pub(crate) fn describe_function(functions: &Functions, name: &str) -> Result<Log
         let names = known.iter().map(|function| function.name.as_str());
         return Err(error.did_you_mean(name, names, "SHOW FUNCTIONS lists them"));
     }
-    table(rows, &["signature", "language", "volatility", "null_input", "body", "hash"])
+    table(rows, &["signature", "language", "volatility", "null_input", "body", "limits", "hash"])
+}
+
+/// The limits as SET says them; NULL where a function has none of its own.
+fn limits(limits: &FunctionLimits) -> Expr {
+    let timeout = limits.timeout_ms.map(|timeout| format!("function_timeout = '{timeout}ms'"));
+    let memory = limits.memory.map(|memory| format!("function_memory = '{memory}'"));
+    let limits: Vec<String> = timeout.into_iter().chain(memory).collect();
+    if limits.is_empty() { lit(ScalarValue::Utf8(None)) } else { lit(limits.join(", ")) }
 }
 
 fn table(rows: Vec<Vec<Expr>>, names: &[&str]) -> Result<LogicalPlan> {

@@ -65,3 +65,31 @@ fn is_one_row(build: &Arc<dyn ExecutionPlan>) -> Result<bool> {
     let statistics = StatisticsContext::new().compute(build.as_ref(), &StatisticsArgs::new())?;
     Ok(statistics.num_rows.get_value().is_some_and(|rows| *rows <= 1))
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
+
+    use super::*;
+    use crate::Context;
+
+    async fn physical_plan(sql: &str) -> String {
+        let ctx = Context::builder().threads(2).build().unwrap();
+        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..100));
+        let batch = RecordBatch::try_from_iter([("x", column)]).unwrap();
+        for table in ["a", "b"] {
+            ctx.from_batches(vec![batch.clone(), batch.clone()], 2).unwrap().register(table).unwrap();
+        }
+        ctx.sql(sql).await.unwrap().explain().await.unwrap()
+    }
+
+    /// All probe rows that a filter had left came from one half of the file: the second thread had nothing to compare.
+    #[tokio::test]
+    async fn the_probe_side_is_dealt_out_where_it_is_compared_with_many() {
+        let dealt = "RoundRobinBatch(2), input_partitions=2";
+        let plan = physical_plan("SELECT count(*) FROM a JOIN b ON a.x < b.x").await;
+        assert!(plan.contains(dealt), "{plan}");
+        let plan = physical_plan("SELECT count(*) FROM b, (SELECT max(x) AS m FROM a) WHERE x < m").await;
+        assert!(!plan.contains(dealt), "{plan}");
+    }
+}

@@ -16,7 +16,7 @@ use futures::{Stream, StreamExt};
 use super::{Figures, Monitor};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::function::Scope;
+use crate::function::{Scope, files_of_calls};
 use crate::plan::{CancelFlag, cancellable_joins};
 
 /// A running query. It yields batches as they are made; dropping it ends the query.
@@ -58,6 +58,7 @@ impl Run {
         state.config_mut().options_mut().extensions.insert(scope.clone());
         state.mark_start_execution();
         let plan = cancellable_joins(change(state.create_physical_plan(&plan).await?)?, &cancelled)?;
+        scope.know_files(files_of_calls(&plan)?);
         let task = Arc::new(TaskContext::from(&state));
         let stream = execute_stream(Arc::clone(&plan), task)?;
         let monitor = Monitor::new(memory, plan, started, cancelled, scope);

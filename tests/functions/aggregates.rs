@@ -59,6 +59,15 @@ async fn check(ctx: &Context) {
     assert_eq!(rows(ctx, window).await, ["1|1.0", "2|1.5", "3|2.0"]);
     let whole = "SELECT n, my_mean(n, 1) OVER (PARTITION BY n % 2) FROM t WHERE n <= 3 ORDER BY n";
     assert_eq!(rows(ctx, whole).await, ["1|2.0", "2|2.0", "3|2.0"]);
+    for frame in ["ROWS BETWEEN 2 PRECEDING AND 1 FOLLOWING", "RANGE BETWEEN 30 PRECEDING AND 10 PRECEDING"] {
+        let moving = |mean: &str| {
+            format!(
+                "SELECT n, round({mean} OVER (PARTITION BY k ORDER BY n {frame}), 6) FROM t WHERE n < 500 ORDER BY n"
+            )
+        };
+        let engine = moving("avg(n)");
+        assert_eq!(rows(ctx, &moving("my_mean(n, 1)")).await, rows(ctx, &engine).await, "{frame}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::datatypes::{DataType, Int64Type};
 use futures::StreamExt;
 use partita::prelude::*;
 
@@ -36,6 +38,73 @@ async fn a_raised_error_names_function_arguments_row_and_line() {
     assert!(text.contains("line 2, in helper") && text.contains("return 1 / (a - 10000)"), "{text}");
     assert!(!text.contains("worker"), "the worker's own frames are nobody's business: {text}");
     assert_eq!(rows(&ctx, "SELECT ratio(10001, 'x')").await, ["1.0"], "the next query works");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_file_is_told_where_there_is_one() {
+    let ctx = Context::builder().threads(1).build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("counts.csv");
+    std::fs::write(&file, "n,k\n1,a\n0,b\n").unwrap();
+    let file = file.to_str().unwrap();
+    python(&ctx, "inverse", "a BIGINT", "DOUBLE", "def inverse(a):\n    return 1 / a").await;
+    for query in [
+        format!("SELECT inverse(n) FROM '{file}'"),
+        format!("SELECT k FROM '{file}' WHERE inverse(n) > 0"),
+        format!("SELECT sum(inverse(n)) FROM '{file}' GROUP BY k"),
+    ] {
+        let error = error(&ctx, &query).await;
+        let place = format!("at row 2 of its partition of '{file}': inverse(0): ZeroDivisionError");
+        assert!(error.message().contains(&place), "{query}: {error:?}");
+    }
+    let joined = format!("SELECT inverse(a.n * b.n) FROM '{file}' AS a, generate_series(0, 1) AS b(n)");
+    assert!(!error(&ctx, &joined).await.message().contains(file));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whole_columns_that_fail_become_null_row_by_row() {
+    let ctx = Context::builder().threads(1).build().unwrap();
+    let odd = column_function("odd", [DataType::Int64], DataType::Int64, |columns, _| {
+        let numbers = columns[0].as_primitive::<Int64Type>();
+        match numbers.iter().flatten().find(|n| n % 1000 == 0) {
+            Some(n) => Err(partita::Error::data(format!("{n} is not odd"))),
+            None => Ok(columns[0].clone()),
+        }
+    });
+    ctx.register_function(&odd).unwrap();
+    let query = "SELECT count(*), count(odd(value)) FROM generate_series(1, 20000)";
+    let error = error(&ctx, query).await;
+    assert!(
+        error.message().contains("function 'odd' failed at rows 1 to 8192 of its partition: 1000 is not odd"),
+        "{error:?}"
+    );
+    run(&ctx, "SET on_function_error = 'null'").await;
+    let mut running = ctx.sql(query).await.unwrap().run().await.unwrap();
+    let batch = running.next().await.unwrap().unwrap();
+    assert_eq!(batch.column(1).as_primitive::<Int64Type>().value(0), 19_980);
+    assert_eq!(running.figures().function_failures, 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_of_one_function() {
+    let ctx = context();
+    let create = "CREATE FUNCTION forever(a BIGINT) RETURNS BIGINT LANGUAGE PYTHON
+        SET function_timeout = '300ms' SET function_memory TO '64MB' AS $$\ndef forever(a):\n    while a: pass\n$$";
+    run(&ctx, create).await;
+    let limits = ctx.functions()[0].limits;
+    assert_eq!((limits.timeout_ms, limits.memory), (Some(300), Some(64_000_000)));
+    let described = rows(&ctx, "DESCRIBE FUNCTION forever").await;
+    assert!(described[0].contains("|function_timeout = '300ms', function_memory = '64000000'|"), "{described:?}");
+    let late = error(&ctx, "SELECT forever(1)").await;
+    assert!(late.message().contains("took more than 0.3 s for a batch"), "{late:?}");
+    for (wrong, message) in [
+        ("LANGUAGE PYTHON SET work_mem = '1GB'", "a function has no option 'work_mem' of its own"),
+        ("LANGUAGE PYTHON SET function_timeout = 'soon'", "'soon' is no time"),
+        ("LANGUAGE SQL SET function_timeout = '1s'", "function 'f' has no worker to limit"),
+    ] {
+        let error = error(&ctx, &format!("CREATE FUNCTION f(a BIGINT) RETURNS BIGINT {wrong} AS $$a$$")).await;
+        assert!(error.is_user() && error.message().contains(message), "{error:?}");
+    }
 }
 
 /// Rows that NULL keeps from the function were not counted, and the wrong arguments were told.

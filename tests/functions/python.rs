@@ -159,6 +159,30 @@ $$",
     assert_eq!(frame.unwrap().compute().await.unwrap()[0].num_columns(), 2);
 }
 
+/// What is set up above the function is there once for each worker: a fitted model, as people have it.
+#[tokio::test(flavor = "multi_thread")]
+async fn installed_packages_are_imported() {
+    let ctx = context();
+    let create = |name: &str, body: &str| {
+        format!("CREATE FUNCTION {name}(a DOUBLE) RETURNS DOUBLE LANGUAGE PYTHON_COLUMNS AS $$\n{body}\n$$")
+    };
+    if has("pandas") {
+        let body = "import numpy\nimport pandas\ndef rolled(a: numpy.ndarray):
+    return pandas.Series(a).clip(upper=2.5).to_numpy()";
+        run(&ctx, &create("rolled", body)).await;
+        assert_eq!(rows(&ctx, "SELECT sum(rolled(value)) FROM generate_series(1, 4)").await, ["8.0"]);
+    }
+    if has("sklearn") {
+        let body = "import numpy\nfrom sklearn.linear_model import LinearRegression
+MODEL = LinearRegression().fit([[0], [1], [2]], [1, 3, 5])\ndef predict(a: numpy.ndarray):
+    return MODEL.predict(a.reshape(-1, 1))";
+        run(&ctx, &create("predict", body)).await;
+        assert_eq!(rows(&ctx, "SELECT round(sum(predict(value)), 6) FROM generate_series(1, 4)").await, ["24.0"]);
+    }
+    let missing = error(&ctx, &create("none", "import no_such_package\ndef none(a): return a")).await;
+    assert!(missing.message().contains("no_such_package"), "{missing:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whole_columns_as_arrow_arrays() {
     if !has("pyarrow") {

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::function::aggregate::{Emit, GroupStates, Groups};
 use crate::function::aggregate_function::AggregateFunction;
 use crate::function::call::{Call, Environment, Failure};
-use crate::function::definition::{FunctionDefinition, Language, NullInput};
+use crate::function::definition::{FunctionDefinition, FunctionLimits, Language, NullInput};
 use crate::function::overload::{Compute, Overload, Parameter};
 use crate::function::signature::Accepts;
 
@@ -68,6 +68,7 @@ where
         volatility: "IMMUTABLE".to_string(),
         null_input: NullInput::Called,
         aggregate: true,
+        limits: FunctionLimits::default(),
     };
     let closures = Closures { init, update, merge, finish, marker: PhantomData::<fn() -> (S, M, R)> };
     AggregateFunction::of(Overload {

@@ -1,6 +1,7 @@
 //! Closures over whole columns.
 
 use std::fmt;
+use std::ops::Range;
 
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
@@ -58,10 +59,22 @@ impl<F> fmt::Debug for Closure<F> {
 
 impl<F: ColumnClosure> Columns for Closure<F> {
     fn call(&self, call: &Call<'_>) -> Result<ArrayRef> {
+        self.part(call, 0..call.rows, call.rows_before())
+    }
+}
+
+impl<F: ColumnClosure> Closure<F> {
+    fn part(&self, call: &Call<'_>, part: Range<usize>, before: u64) -> Result<ArrayRef> {
         let name = &call.overload.definition.name;
-        let result = unpanicked(name, || (self.0)(call.columns, call.rows))?;
-        if result.len() != call.rows {
-            let (given, rows) = (result.len(), call.rows);
+        let (start, rows) = (part.start, part.len());
+        let columns: Vec<_> = call.columns.iter().map(|column| column.slice(start, rows)).collect();
+        let result = match unpanicked(name, || (self.0)(&columns, rows)) {
+            Err(_) if call.failures_are_null() => return call.by_halves(part, &|half| self.part(call, half, before)),
+            Err(error) if error.is_cancelled() => return Err(error),
+            result => result.map_err(|error| call.batch_error(error.message(), before).with_source(error))?,
+        };
+        if result.len() != rows {
+            let given = result.len();
             return Err(Error::data(format!("function '{name}' gave {given} values for {rows} rows")));
         }
         let wanted = &call.overload.returns;

@@ -13,7 +13,7 @@ use super::output::{Output, declared};
 use crate::error::{Error, Result};
 use crate::function::RowFunction;
 use crate::function::call::{Call, Failure, all_valid};
-use crate::function::definition::{FunctionDefinition, Language, NullInput, ParameterDefinition};
+use crate::function::definition::{FunctionDefinition, FunctionLimits, Language, NullInput, ParameterDefinition};
 use crate::function::overload::{Columns, Compute, Overload, Parameter};
 use crate::function::signature::Accepts;
 
@@ -64,6 +64,7 @@ pub(super) fn overload(
         volatility: if accepts.is_empty() { "VOLATILE" } else { "IMMUTABLE" }.to_string(),
         null_input: NullInput::Called,
         aggregate: false,
+        limits: FunctionLimits::default(),
     };
     let parameters = accepts.into_iter().map(|accepts| Parameter { name: String::new(), accepts, default: None });
     Overload {

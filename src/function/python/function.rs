@@ -97,7 +97,14 @@ impl PythonFunction {
         };
         let (answer, data) = self.workers.ask(&self.load, &header, &data, call.environment)?;
         if let Some(failure) = failure(&answer) {
-            return Err(self.failed(call, failure, row_of, before));
+            let may_be_rows = lenient && failure.row.is_none() && !failure.is_memory();
+            return match may_be_rows {
+                true => call.by_halves(0..rows, &|half| {
+                    let columns: Vec<_> = columns.iter().map(|column| column.slice(half.start, half.len())).collect();
+                    self.call_all(call, &columns, half.len(), row_of, before)
+                }),
+                false => Err(self.failed(call, failure, row_of, before)),
+            };
         }
         call.count_failures(answer["failures"].as_u64().unwrap_or(0));
         match self.mode {
@@ -108,7 +115,7 @@ impl PythonFunction {
 
     fn failed(&self, call: &Call<'_>, failure: Told, row_of: &dyn Fn(usize) -> usize, before: u64) -> Error {
         let name = &call.overload.definition.name;
-        if failure.message.starts_with("MemoryError") {
+        if failure.is_memory() {
             let limit = call.environment.settings.memory.unwrap_or_else(|| self.workers.share());
             return out_of_memory(name, limit);
         }
@@ -117,13 +124,7 @@ impl PythonFunction {
                 let Told { message, detail, .. } = failure;
                 call.error(&Failure { row: row_of(row), message, detail }, before)
             }
-            None => {
-                let (first, last) = (before + 1, before + call.rows as u64);
-                let rows = format!("rows {first} to {last} of its partition");
-                Error::data(
-                    format!("function '{name}' failed at {rows}: {}\n{}", failure.message, failure.detail).trim_end(),
-                )
-            }
+            None => call.batch_error(format!("{}\n{}", failure.message, failure.detail).trim_end(), before),
         }
     }
 }
@@ -133,6 +134,12 @@ pub(super) struct Told {
     pub(super) message: String,
     pub(super) row: Option<usize>,
     pub(super) detail: String,
+}
+
+impl Told {
+    fn is_memory(&self) -> bool {
+        self.message.starts_with("MemoryError")
+    }
 }
 
 pub(super) fn failure(answer: &Value) -> Option<Told> {

@@ -4,9 +4,9 @@ use std::mem;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::array::{Array, ArrayRef, UInt32Array};
 use datafusion::arrow::buffer::NullBuffer;
-use datafusion::arrow::compute::interleave;
+use datafusion::arrow::compute::{interleave, take_record_batch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::hash_utils::{RandomState, create_hashes};
@@ -46,7 +46,7 @@ const GATHERED_ANYWAY: usize = if cfg!(test) { 2 << 10 } else { 1 << 20 };
 /// How large a batch on disk may be, in bytes: what is read back is never more at once, except for a single row.
 pub(super) const BATCH_BYTES: usize = if cfg!(test) { 512 } else { 512 << 10 };
 
-/// So many rows of one large batch are split at once: what says where each belongs takes some bytes a row.
+/// So many rows of one large batch are split at once: each is copied twice.
 const ROWS_AT_ONCE: usize = if cfg!(test) { 64 } else { 1 << 17 };
 
 /// The seed of the first level; other than those of the engine's repartition and join, whose rows would otherwise all
@@ -134,14 +134,22 @@ pub(in crate::operator) struct Side {
     pub(in crate::operator) level: usize,
 }
 
-/// A batch among those gathered, and a row of it.
-type Place = (u32, u32);
+/// A batch whose rows are in the order of their partitions.
+struct Gathered {
+    batch: RecordBatch,
+    /// Where the rows of each partition begin, and behind them the number of rows.
+    starts: Vec<u32>,
+}
 
 /// Splits batches into many partitions on disk.
 ///
 /// ```text
-/// batches, up to 16 MB ─► the partition of each row ─► places of rows by partition ─► one batch each ─► one of 4 files
+/// batches ─► each in the order of its partitions, up to 16 MB ─► one batch a partition ─► one of 4 files
+///  2 0 1 0     0 0 1 2
+///  1 1 2 0     0 1 1 2                                            0 0 0 │ 1 1 1 │ 2 2
 /// ```
+///
+/// A row is moved twice, but each time from or to places that follow one another or are still in the processor's cache.
 ///
 /// No partition has a buffer of its own, so that little memory goes a long way.
 pub(in crate::operator) struct Partitioner<'a> {
@@ -151,13 +159,10 @@ pub(in crate::operator) struct Partitioner<'a> {
     reservation: MemoryReservation,
     metrics: &'a SpillFigures,
     counter: RecordBatchMemoryCounter,
-    gathered: Vec<RecordBatch>,
+    gathered: Vec<Gathered>,
     gathered_rows: usize,
     /// What a copy of the gathered rows takes.
     copied_bytes: usize,
-    /// The partition of each gathered row, batch by batch, and how many rows each partition has.
-    partition_of: Vec<u8>,
-    counts: Vec<usize>,
     unmatched: u64,
     done: Partitioned,
 }
@@ -183,8 +188,6 @@ impl<'a> Partitioner<'a> {
             gathered: Vec::new(),
             gathered_rows: 0,
             copied_bytes: 0,
-            partition_of: Vec::new(),
-            counts: vec![0; fan_out],
             unmatched: 0,
             done: Partitioned { partitions: vec![Partition::default(); fan_out], ..Partitioned::default() },
         })
@@ -239,15 +242,19 @@ impl<'a> Partitioner<'a> {
             self.reservation.grow(more);
         }
         self.metrics.peak.set_max(self.reservation.size());
-        if self.gathered_bytes() > GATHERED * self.counts.len() { self.flush().await } else { Ok(()) }
+        if self.gathered_bytes() > GATHERED * self.fan_out() { self.flush().await } else { Ok(()) }
     }
 
-    /// The bytes of what was gathered, of a vector that doubles as it grows, and of the places of the rows.
+    fn fan_out(&self) -> usize {
+        self.done.partitions.len()
+    }
+
+    /// The bytes of what was gathered, and of where the rows of each partition begin.
     fn gathered_bytes(&self) -> usize {
-        self.counter.memory_usage() + (2 + size_of::<Place>()) * self.gathered_rows
+        self.counter.memory_usage() + self.gathered.len() * (self.fan_out() + 1) * size_of::<u32>()
     }
 
-    /// Notes where each row of `batch` belongs.
+    /// Puts the rows of `batch` in the order of their partitions.
     fn gather(&mut self, batch: RecordBatch) -> Result<()> {
         let keys = evaluate(&self.side.keys, &batch)?;
         let mut hashes = vec![0; batch.num_rows()];
@@ -258,21 +265,28 @@ impl<'a> Partitioner<'a> {
         self.done.null_keys |= nulls.as_ref().is_some_and(|nulls| nulls.null_count() > 0);
         // Where NULL equals nothing such rows meet nobody: they go anywhere, rather than all to one partition.
         let nulls = nulls.filter(|_| self.side.nulls == NullEquality::NullEqualsNothing);
-        let fan_out = self.counts.len();
+        let fan_out = self.fan_out();
+        let mut partitions = Vec::with_capacity(hashes.len());
+        let mut starts = vec![0; fan_out + 1];
         for (row, hash) in hashes.into_iter().enumerate() {
             let hash = match nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
                 true => self.next_of_unmatched(),
                 false => hash,
             };
             let index = partition_of(hash, fan_out);
-            self.partition_of.push(index as u8);
-            self.counts[index] += 1;
+            partitions.push(index as u8);
+            starts[index + 1] += 1;
             self.done.partitions[index].hash.add(hash);
         }
+        (1..starts.len()).for_each(|index| starts[index] += starts[index - 1]);
+        let batch = match batch.num_columns() {
+            0 => batch,
+            _ => take_record_batch(&batch, &in_order(&partitions, &starts))?,
+        };
         self.counter.count_batch(&batch);
         self.gathered_rows += batch.num_rows();
         self.copied_bytes += row_bytes(&batch);
-        self.gathered.push(batch);
+        self.gathered.push(Gathered { batch, starts });
         Ok(())
     }
 
@@ -284,43 +298,26 @@ impl<'a> Partitioner<'a> {
     /// Writes what was gathered; the query can be ended between any two batches.
     async fn flush(&mut self) -> Result<()> {
         let rows_at_once = self.rows_at_once();
-        let places = self.places();
-        let mut rest = places.as_slice();
-        let fan_out = self.counts.len();
+        let gathered = mem::take(&mut self.gathered);
+        let (batches, starts): (Vec<_>, Vec<_>) = gathered.into_iter().map(|it| (it.batch, it.starts)).unzip();
+        let fan_out = self.fan_out();
         for index in 0..fan_out {
-            let (places, others) = rest.split_at(self.counts[index]);
-            rest = others;
+            let rows = |(batch, starts): (usize, &Vec<u32>)| {
+                (starts[index]..starts[index + 1]).map(move |row| (batch, row as usize))
+            };
+            let places: Vec<(usize, usize)> = starts.iter().enumerate().flat_map(rows).collect();
             for piece in places.chunks(rows_at_once) {
-                let piece: Vec<_> = piece.iter().map(|&(batch, row)| (batch as usize, row as usize)).collect();
-                let batch = select(&self.side.schema, &self.gathered, &piece)?;
+                let batch = select(&self.side.schema, &batches, piece)?;
                 let segment = self.files[index * FILES / fan_out].append(&batch)?;
                 self.done.partitions[index].segments.push(segment);
                 yield_now().await;
             }
         }
-        self.gathered.clear();
-        self.partition_of.clear();
-        self.counts.fill(0);
         self.gathered_rows = 0;
         self.copied_bytes = 0;
         self.counter = RecordBatchMemoryCounter::new();
         self.reservation.free();
         Ok(())
-    }
-
-    /// The places of all rows, those of each partition together and in the order they came.
-    fn places(&self) -> Vec<Place> {
-        let starts = self.counts.iter().scan(0, |sum, count| Some(mem::replace(sum, *sum + count)));
-        let mut next: Vec<usize> = starts.collect();
-        let mut places = vec![(0, 0); self.gathered_rows];
-        let rows = self.gathered.iter().enumerate();
-        let rows = rows.flat_map(|(batch, rows)| (0..rows.num_rows()).map(move |row| (batch as u32, row as u32)));
-        for (place, partition) in rows.zip(&self.partition_of) {
-            let next = &mut next[usize::from(*partition)];
-            places[*next] = place;
-            *next += 1;
-        }
-        places
     }
 
     /// How many rows make a batch on disk.
@@ -333,6 +330,18 @@ impl<'a> Partitioner<'a> {
 /// The partition of a hash: its high bits after a multiplication, which mixes what the low ones tell.
 fn partition_of(hash: u64, fan_out: usize) -> usize {
     (hash.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - fan_out.ilog2())) as usize
+}
+
+/// The rows by their partitions, those of each in the order they came: a counting sort.
+fn in_order(partitions: &[u8], starts: &[u32]) -> UInt32Array {
+    let mut next = starts.to_vec();
+    let mut rows = vec![0; partitions.len()];
+    for (row, partition) in (0..).zip(partitions) {
+        let next = &mut next[usize::from(*partition)];
+        rows[*next as usize] = row;
+        *next += 1;
+    }
+    rows.into()
 }
 
 /// The same for all partitioners of a query, since pairs are made of two; a power of two.
