@@ -11,10 +11,12 @@ use datafusion::arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::hash_utils::RandomState;
 
+use super::decode::in_own_buffers;
+
 /// Where a batch lies in its spill file, and what its bytes must be.
 ///
 /// ```text
-/// spill file  ├── block ──┼── block ──┼ …      block = Arrow IPC stream of one batch, buffers compressed (lz4)
+/// spill file  ├── block ──┼── block ──┼ …      block = Arrow IPC stream of one batch, see Codec
 ///          offset      length
 /// ```
 ///
@@ -25,7 +27,7 @@ pub(super) struct Block {
     pub(super) offset: u64,
     /// Bytes of the block.
     pub(super) length: usize,
-    /// Of the compressed bytes: a damaged block must never come back as rows.
+    /// Of the bytes on disk: a damaged block must never come back as rows.
     pub(super) checksum: u64,
 }
 
@@ -35,8 +37,8 @@ pub(crate) fn checksum(bytes: &[u8]) -> u64 {
 }
 
 /// The bytes of one batch.
-pub(super) fn encode(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
-    let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME))?;
+pub(crate) fn encode(batch: &RecordBatch, compression: Option<CompressionType>) -> Result<Vec<u8>, ArrowError> {
+    let options = IpcWriteOptions::default().try_with_compression(compression)?;
     let mut writer = StreamWriter::try_new_with_options(Vec::new(), batch.schema_ref(), options)?;
     writer.write(batch)?;
     writer.into_inner()
@@ -58,7 +60,7 @@ pub(super) fn decode(
         Some(columns) => schema.project(columns)?.into(),
         None => SchemaRef::clone(schema),
     };
-    batch.with_schema(schema)
+    in_own_buffers(&batch)?.with_schema(schema)
 }
 
 #[cfg(test)]
@@ -86,7 +88,7 @@ mod tests {
     #[test]
     fn a_batch_comes_back_as_it_went() {
         let batch = batch();
-        let bytes = encode(&batch.slice(1, 2)).unwrap();
+        let bytes = encode(&batch.slice(1, 2), Some(CompressionType::LZ4_FRAME)).unwrap();
         assert_eq!(decode(&bytes, &batch.schema(), None, 2).unwrap(), batch.slice(1, 2));
         let some = decode(&bytes, &batch.schema(), Some(&[3, 0]), 2).unwrap();
         assert_eq!(some, batch.slice(1, 2).project(&[3, 0]).unwrap());
@@ -98,6 +100,6 @@ mod tests {
         let schema = Arc::new(Schema::empty());
         let options = RecordBatchOptions::new().with_row_count(Some(7));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), vec![], &options).unwrap();
-        assert_eq!(decode(&encode(&batch).unwrap(), &schema, None, 7).unwrap().num_rows(), 7);
+        assert_eq!(decode(&encode(&batch, None).unwrap(), &schema, None, 7).unwrap().num_rows(), 7);
     }
 }

@@ -13,7 +13,9 @@
 
 mod block;
 mod budget;
+mod codec;
 mod compact;
+mod decode;
 mod evict;
 mod limit;
 mod owned_folder;
@@ -22,9 +24,11 @@ mod runtime;
 mod spill_folder;
 mod store;
 
-pub(crate) use block::checksum;
+pub(crate) use block::{checksum, encode};
 pub use budget::{Budget, Holder};
+pub(crate) use codec::Codec;
 pub(crate) use compact::compact;
+pub(crate) use decode::decode;
 pub use limit::MemoryLimit;
 pub(crate) use limit::bytes;
 pub use limit::parse_bytes;

@@ -9,6 +9,7 @@ use std::{fmt, fs};
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use datafusion::config::SpillCompression;
 use datafusion::execution::SpillFile;
 use datafusion::execution::disk_manager::DiskManager;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
@@ -16,6 +17,7 @@ use datafusion::physical_plan::spill::get_record_batch_memory_size;
 use parking_lot::Mutex;
 
 use super::block::{self, Block};
+use super::codec::Codec;
 use super::compact::compact;
 use super::evict::Evict;
 use super::runtime::Memory;
@@ -43,6 +45,7 @@ pub(crate) struct Store {
     /// Those in memory, the oldest first; and some that are gone, until the next sweep.
     held: Mutex<VecDeque<Weak<StoredBatch>>>,
     file: Mutex<Option<Arc<dyn SpillFile>>>,
+    codec: Mutex<Codec>,
 }
 
 /// One batch of a store. Its rows never change, but the place they are kept in does.
@@ -72,6 +75,7 @@ impl Store {
             disk: Arc::clone(&memory.runtime.disk_manager),
             held: Mutex::default(),
             file: Mutex::default(),
+            codec: Mutex::new(Codec::new(SpillCompression::Lz4Frame)),
         });
         let evict: Arc<dyn Evict> = Arc::clone(&store) as _;
         memory.budget.mark_evictable(id, Arc::downgrade(&evict));
@@ -104,9 +108,11 @@ impl Store {
     }
 
     fn write(&self, batch: &RecordBatch) -> Result<Block> {
-        let bytes = block::encode(batch)?;
-        let offset = self.append(&bytes).map_err(|error| Error::cannot_spill(&self.name, error))?;
-        Ok(Block { offset, length: bytes.len(), checksum: block::checksum(&bytes) })
+        self.codec.lock().write(get_record_batch_memory_size(batch), &self.disk, |compression| {
+            let bytes = block::encode(batch, compression)?;
+            let offset = self.append(&bytes).map_err(|error| Error::cannot_spill(&self.name, error))?;
+            Ok(Block { offset, length: bytes.len(), checksum: block::checksum(&bytes) })
+        })
     }
 
     /// Writes `bytes` at the end of the file and tells where they begin.

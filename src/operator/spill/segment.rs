@@ -2,16 +2,14 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{Cursor, Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::arrow::ipc::CompressionType;
-use datafusion::arrow::ipc::reader::StreamReader;
-use datafusion::arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 use datafusion::common::utils::memory::get_record_batch_memory_size;
+use datafusion::execution::disk_manager::DiskManager;
 use datafusion::execution::spill_file::SpillFile;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::metrics::SpillMetrics;
@@ -19,7 +17,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use tokio::task::spawn_blocking;
 
 use crate::error::Error;
-use crate::memory::checksum;
+use crate::memory::{Codec, checksum, decode, encode};
 
 /// A spill file that segments are appended to, one batch each.
 ///
@@ -27,7 +25,8 @@ use crate::memory::checksum;
 /// a file goes when the last of its segments has been dropped.
 pub(in crate::operator) struct SegmentFile {
     file: Arc<dyn SpillFile>,
-    compression: Option<CompressionType>,
+    codec: Codec,
+    disk: Arc<DiskManager>,
     metrics: SpillMetrics,
     length: u64,
 }
@@ -35,24 +34,30 @@ pub(in crate::operator) struct SegmentFile {
 impl SegmentFile {
     /// A new file in the spill folder of `context`.
     pub(in crate::operator) fn create(context: &TaskContext, metrics: SpillMetrics) -> Result<Self> {
-        let file = context.runtime_env().disk_manager.create_tmp_file("segments")?;
+        let disk = Arc::clone(&context.runtime_env().disk_manager);
+        let file = disk.create_tmp_file("segments")?;
         metrics.spill_file_count.add(1);
-        Ok(Self { file, compression: context.session_config().spill_compression().into(), metrics, length: 0 })
+        let codec = Codec::new(context.session_config().spill_compression());
+        Ok(Self { file, codec, disk, metrics, length: 0 })
     }
 
     /// Writes one batch to the end of the file.
     pub(in crate::operator) fn append(&mut self, batch: &RecordBatch) -> Result<Segment> {
-        let encoded = encode(batch, self.compression)?;
-        let mut writer = self.file.open_writer()?;
-        writer.write_all(&encoded).map_err(|error| Error::cannot_spill("an operator", error))?;
-        writer.finish()?;
+        let bytes = get_record_batch_memory_size(batch);
+        let encoded = self.codec.write(bytes, &self.disk, |compression| -> Result<Vec<u8>> {
+            let encoded = encode(batch, compression)?;
+            let mut writer = self.file.open_writer()?;
+            writer.write_all(&encoded).map_err(|error| Error::cannot_spill("an operator", error))?;
+            writer.finish()?;
+            Ok(encoded)
+        })?;
         let segment = Segment {
             file: Arc::clone(&self.file),
             offset: self.length,
             length: encoded.len(),
             checksum: checksum(&encoded),
             rows: batch.num_rows(),
-            bytes: get_record_batch_memory_size(batch),
+            bytes,
         };
         self.length += encoded.len() as u64;
         self.metrics.spilled_bytes.add(encoded.len());
@@ -92,16 +97,18 @@ impl Segment {
     }
 
     fn read_from(&self, file: &mut File) -> Result<RecordBatch> {
-        let mut encoded = vec![0; self.length];
+        let mut encoded = Vec::with_capacity(self.length);
         file.seek(SeekFrom::Start(self.offset)).map_err(unreadable)?;
-        file.read_exact(&mut encoded).map_err(unreadable)?;
+        file.take(self.length as u64).read_to_end(&mut encoded).map_err(unreadable)?;
+        if encoded.len() < self.length {
+            return Err(unreadable(ErrorKind::UnexpectedEof.into()).into());
+        }
         if checksum(&encoded) != self.checksum {
             let path = self.file.path().map(|path| path.display().to_string()).unwrap_or_default();
             return Err(Error::spill(format!("the spill file '{path}' has been damaged")).into());
         }
-        let mut batches = StreamReader::try_new(Cursor::new(encoded), None)?;
-        let batch = batches.next().ok_or_else(|| Error::internal("a segment without a batch"))??;
-        Ok(batch)
+        // These are the bytes that were written: nothing is checked twice.
+        decode(encoded)
     }
 }
 
@@ -135,13 +142,6 @@ impl Reader {
         let (_, file) = self.open.insert((Arc::clone(&segment.file), file));
         segment.read_from(file).map(Some)
     }
-}
-
-fn encode(batch: &RecordBatch, compression: Option<CompressionType>) -> Result<Vec<u8>> {
-    let options = IpcWriteOptions::default().try_with_compression(compression)?;
-    let mut writer = StreamWriter::try_new_with_options(Vec::new(), &batch.schema(), options)?;
-    writer.write(batch)?;
-    Ok(writer.into_inner()?)
 }
 
 #[cfg(test)]
