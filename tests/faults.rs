@@ -1,0 +1,164 @@
+//! What goes wrong while operators spill: a clear error each, nothing left behind, and the context goes on.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../src/allocator.rs"]
+mod allocator;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures::StreamExt;
+use partita::prelude::*;
+use tempfile::TempDir;
+
+/// The resident size is the process's: what one test holds is missing in the limit of every other.
+static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// Queries that go through disk at the smallest limit, one for each way of doing so.
+const QUERIES: [(&str, &str); 7] = [
+    ("a join", "SELECT count(*), max(a.t), max(b.t) FROM rows AS a JOIN rows AS b ON a.n = b.n"),
+    ("a join without keys", "SELECT count(*) FROM rows AS a JOIN rows AS b ON a.n < b.n AND b.n < 3 AND a.t > b.t"),
+    ("a grouping", "SELECT count(*), max(t) FROM (SELECT n, max(t) AS t FROM rows GROUP BY n)"),
+    ("a sort", "SELECT * FROM rows ORDER BY k, n"),
+    ("many first rows", "SELECT * FROM rows ORDER BY k, n LIMIT 900000"),
+    ("a window", "SELECT count(DISTINCT r), max(s) FROM (SELECT sum(n) OVER () AS r, max(t) OVER (PARTITION BY n) AS s FROM rows)"),
+    ("distinct counts", "SELECT count(DISTINCT t), count(DISTINCT n), median(n) FROM rows"),
+];
+
+/// About 60 MB, of which a query sees none but what it reads.
+const ROWS: &str = "CREATE VIEW rows AS SELECT value AS n, value * 7 % 1000003 AS k,
+    'a text that is no inline view ' || value AS t FROM generate_series(1, 1000000)";
+
+async fn context(spill_limit: Option<u64>) -> (Context, TempDir) {
+    allocator::install();
+    let folder = tempfile::tempdir().unwrap();
+    let mut builder = Context::builder().memory_limit(MemoryLimit::smallest()).threads(2).spill_dir(folder.path());
+    if let Some(limit) = spill_limit {
+        builder = builder.spill_limit(limit);
+    }
+    let ctx = builder.build().unwrap();
+    ctx.sql(ROWS).await.unwrap().compute().await.unwrap();
+    (ctx, folder)
+}
+
+/// Runs a query to its end: its rows and the bytes that it has spilled, or its error.
+async fn run(ctx: &Context, sql: &str) -> Result<(usize, u64)> {
+    let mut run = ctx.sql(sql).await?.run().await?;
+    let mut rows = 0;
+    while let Some(batch) = run.next().await {
+        rows += batch?.num_rows();
+    }
+    Ok((rows, run.figures().spilled_bytes))
+}
+
+/// Every spill file below `folder`.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().map(Result::unwrap) {
+        match entry.path().is_dir() {
+            true => found.extend(files(&entry.path())),
+            false if entry.file_name() != "lock" => found.push(entry.path()),
+            false => {}
+        }
+    }
+    found
+}
+
+/// Nothing is reserved and no file is there, a moment after the query has ended.
+async fn nothing_is_left(ctx: &Context, folder: &Path, after: &str) {
+    let mut left = (0, Vec::new());
+    for _ in 0..100 {
+        let run = ctx.sql("SELECT 1").await.unwrap().run().await.unwrap();
+        left = (run.figures().reserved, files(folder));
+        if left == (0, Vec::new()) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("after {after}: {left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_query_spills_and_cleans_up() {
+    let _one = ONE_AT_A_TIME.lock().await;
+    let (ctx, folder) = context(None).await;
+    for (name, query) in QUERIES {
+        let (rows, spilled) = run(&ctx, query).await.unwrap_or_else(|error| panic!("{name}: {}", error.report()));
+        assert!(rows > 0 && (spilled > 0 || name == "a join without keys"), "{name}: {rows} rows, {spilled} bytes");
+        nothing_is_left(&ctx, folder.path(), name).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk() {
+    let _one = ONE_AT_A_TIME.lock().await;
+    let (ctx, folder) = context(Some(500_000)).await;
+    for (name, query) in QUERIES.into_iter().filter(|(name, _)| *name != "a join without keys") {
+        let error = run(&ctx, query).await.unwrap_err();
+        assert!(error.is_spill() && error.hint().is_some(), "{name}: {error:?}");
+        nothing_is_left(&ctx, folder.path(), name).await;
+    }
+    assert_eq!(run(&ctx, "SELECT * FROM rows WHERE n <= 10 ORDER BY k").await.unwrap().0, 10);
+}
+
+/// At any moment: while rows come in, while they go to disk, while they are read back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_query_that_is_dropped_or_cancelled() {
+    let _one = ONE_AT_A_TIME.lock().await;
+    let (ctx, folder) = context(None).await;
+    for (name, query) in QUERIES {
+        for milliseconds in [30, 150, 400, 800] {
+            let mut run = ctx.sql(query).await.unwrap().run().await.unwrap();
+            let reading = async { while let Some(Ok(_)) = run.next().await {} };
+            let _ = tokio::time::timeout(Duration::from_millis(milliseconds), reading).await;
+            if milliseconds % 100 == 0 {
+                run.cancel();
+            }
+            drop(run);
+            nothing_is_left(&ctx, folder.path(), &format!("{name} for {milliseconds} ms")).await;
+        }
+    }
+}
+
+/// Somebody clears the temporary folder while a query spills into it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_vanish() {
+    let _one = ONE_AT_A_TIME.lock().await;
+    for (name, query) in QUERIES {
+        let (ctx, folder) = context(None).await;
+        let path = folder.path().to_path_buf();
+        let (ended, mut end) = tokio::sync::oneshot::channel::<()>();
+        let cleaning = tokio::spawn(async move {
+            while end.try_recv().is_err() {
+                files(&path).iter().for_each(|file| _ = std::fs::remove_file(file));
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        let outcome = run(&ctx, query).await;
+        drop(ended);
+        cleaning.abort();
+        // What is open already is there as long as it is open: some queries come to their end.
+        if let Err(error) = outcome {
+            assert!(error.is_spill() || error.is_io(), "{name}: {error:?}");
+        }
+        assert_eq!(run(&ctx, "SELECT 1").await.unwrap().0, 1, "{name}");
+        nothing_is_left(&ctx, folder.path(), name).await;
+        let again = run(&ctx, query).await.unwrap_or_else(|error| panic!("{name}: {}", error.report()));
+        assert!(again.0 > 0, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_in_one_partition() {
+    let _one = ONE_AT_A_TIME.lock().await;
+    let (ctx, folder) = context(None).await;
+    let fragile = row_function("fragile", |n: i64| if n == 900_000 { panic!("out of order") } else { n });
+    ctx.register_function(&fragile).unwrap();
+    for (name, query) in QUERIES {
+        let query = query.replace("FROM rows", "FROM (SELECT fragile(n) AS n, k, t FROM rows)");
+        let query = query.replace("JOIN rows", "JOIN (SELECT fragile(n) AS n, k, t FROM rows)");
+        let error = run(&ctx, &query).await.unwrap_err();
+        assert!(error.is_data() && error.message().contains("'fragile' panicked: out of order"), "{name}: {error:?}");
+        nothing_is_left(&ctx, folder.path(), name).await;
+    }
+}
