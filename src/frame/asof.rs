@@ -55,6 +55,18 @@ enum Direction {
 }
 
 /// The columns of times of both frames of an [`AsOf`]: one name, or a pair of names.
+///
+/// ```
+/// # use partita::prelude::*;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+/// # let ctx = Context::builder().build()?;
+/// let trades = ctx.sql("SELECT 10 AS time").await?;
+/// let quotes = ctx.sql("SELECT 9 AS time, 1.5 AS bid").await?;
+/// assert_eq!(trades.join_asof(&quotes, AsOf::backward("time"))?.columns(), ["time", "time_right", "bid"]);
+/// let quotes = quotes.rename([("time", "at")])?;
+/// assert_eq!(trades.join_asof(&quotes, AsOf::backward(("time", "at")))?.columns(), ["time", "at", "bid"]);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Times {
     left: String,
@@ -75,36 +87,116 @@ impl From<(&str, &str)> for Times {
 
 impl AsOf {
     /// The last row at this row's time or before.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let trades = ctx.sql("SELECT * FROM (VALUES (10)) AS t (time)").await?;
+    /// let quotes = ctx.sql("SELECT * FROM (VALUES (8, 1), (9, 2), (11, 3)) AS q (time, bid)").await?;
+    /// let joined = trades.join_asof(&quotes, AsOf::backward("time"))?.select(["bid"])?;
+    /// assert_eq!(joined.collect_into::<(i64,)>().await?, [(2,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn backward(times: impl Into<Times>) -> Self {
         Self::new(Direction::Backward, times.into())
     }
 
     /// The first row at this row's time or later.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let trades = ctx.sql("SELECT * FROM (VALUES (10)) AS t (time)").await?;
+    /// let quotes = ctx.sql("SELECT * FROM (VALUES (8, 1), (11, 2), (12, 3)) AS q (time, bid)").await?;
+    /// let joined = trades.join_asof(&quotes, AsOf::forward("time"))?.select(["bid"])?;
+    /// assert_eq!(joined.collect_into::<(i64,)>().await?, [(2,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn forward(times: impl Into<Times>) -> Self {
         Self::new(Direction::Forward, times.into())
     }
 
     /// The nearer one of both; the earlier one of two equally near.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let trades = ctx.sql("SELECT * FROM (VALUES (10)) AS t (time)").await?;
+    /// let quotes = ctx.sql("SELECT * FROM (VALUES (7, 1), (9, 2), (11, 3)) AS q (time, bid)").await?;
+    /// let joined = trades.join_asof(&quotes, AsOf::nearest("time"))?.select(["bid"])?;
+    /// assert_eq!(joined.collect_into::<(i64,)>().await?, [(2,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn nearest(times: impl Into<Times>) -> Self {
         Self::new(Direction::Nearest, times.into())
     }
 
     /// Only rows with equal values in these columns, which both have and the result has once.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let trades = ctx.sql("SELECT * FROM (VALUES ('x', 10)) AS t (symbol, time)").await?;
+    /// let quotes = ctx.sql("SELECT * FROM (VALUES ('x', 8, 1), ('y', 9, 2)) AS q (symbol, time, bid)").await?;
+    /// let joined = trades.join_asof(&quotes, AsOf::backward("time").by(["symbol"]))?;
+    /// assert_eq!(joined.columns(), ["symbol", "time", "time_right", "bid"]);
+    /// assert_eq!(joined.select(["bid"])?.collect_into::<(i64,)>().await?, [(1,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn by<N: Into<String>>(self, keys: impl IntoIterator<Item = N>) -> Self {
         Self { keys: keys.into_iter().map(Into::into).collect(), ..self }
     }
 
     /// Only rows so near or nearer: a number, or an [`interval`](crate::prelude::interval).
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let trades = ctx.sql("SELECT * FROM (VALUES (10)) AS t (time)").await?;
+    /// let quotes = ctx.sql("SELECT * FROM (VALUES (7, 1)) AS q (time, bid)").await?;
+    /// let near = trades.join_asof(&quotes, AsOf::backward("time").tolerance(3))?.select(["bid"])?;
+    /// assert_eq!(near.collect_into::<(Option<i64>,)>().await?, [(Some(1),)]);
+    /// let nearer = trades.join_asof(&quotes, AsOf::backward("time").tolerance(2))?.select(["bid"])?;
+    /// assert_eq!(nearer.collect_into::<(Option<i64>,)>().await?, [(None,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn tolerance(self, tolerance: impl Into<Expr>) -> Self {
         Self { tolerance: Some(tolerance.into()), ..self }
     }
 
     /// What is put behind the names of columns of the other frame that this one has too; by default `_right`.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let trades = ctx.sql("SELECT * FROM (VALUES (10)) AS t (time)").await?;
+    /// let quotes = ctx.sql("SELECT * FROM (VALUES (9, 1)) AS q (time, bid)").await?;
+    /// let joined = trades.join_asof(&quotes, AsOf::backward("time").suffix("_of_quote"))?;
+    /// assert_eq!(joined.columns(), ["time", "time_of_quote", "bid"]);
+    /// # Ok(()) }
+    /// ```
     pub fn suffix(self, suffix: impl Into<String>) -> Self {
         Self { suffix: suffix.into(), ..self }
     }
 
     /// Without the rows that have no partner.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let trades = ctx.sql("SELECT * FROM (VALUES (5), (10)) AS t (time)").await?;
+    /// let quotes = ctx.sql("SELECT * FROM (VALUES (8, 1)) AS q (time, bid)").await?;
+    /// assert_eq!(trades.join_asof(&quotes, AsOf::backward("time"))?.count().await?, 2);
+    /// assert_eq!(trades.join_asof(&quotes, AsOf::backward("time").inner())?.count().await?, 1);
+    /// # Ok(()) }
+    /// ```
     pub fn inner(self) -> Self {
         Self { inner: true, ..self }
     }
@@ -126,6 +218,17 @@ impl Frame {
     /// ```
     ///
     /// Errors: names that a frame does not have; times that cannot be compared.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let trades = ctx.sql("SELECT * FROM (VALUES (10), (15)) AS t (time)").await?;
+    /// let quotes = ctx.sql("SELECT * FROM (VALUES (9, 1.0), (14, 1.5)) AS q (time, bid)").await?;
+    /// let joined = trades.join_asof(&quotes, AsOf::backward("time"))?.select(["time", "bid"])?.sort("time")?;
+    /// assert_eq!(joined.collect_into::<(i64, f64)>().await?, [(10, 1.0), (15, 1.5)]);
+    /// # Ok(()) }
+    /// ```
     pub fn join_asof(&self, other: &Self, asof: AsOf) -> Result<Self> {
         let columns = Columns::new(self, other, &asof)?;
         let rows = columns.left_rows(self, &asof)?.union(&columns.right_rows(other, &asof)?)?;

@@ -38,6 +38,14 @@ use crate::error::{Error, Result};
 /// ```
 impl Frame {
     /// The names of the columns.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// assert_eq!(ctx.sql("SELECT 1 AS one, 'x' AS letter").await?.columns(), ["one", "letter"]);
+    /// # Ok(()) }
+    /// ```
     pub fn columns(&self) -> Vec<String> {
         self.plan.schema().fields().iter().map(|field| field.name().clone()).collect()
     }
@@ -45,6 +53,15 @@ impl Frame {
     /// These columns and no others. An expression without [`alias`](Expr::alias) is named as in SQL.
     ///
     /// Errors: a name twice; an aggregate, which [`agg`](Self::agg) takes.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let doubled = ctx.range(0..3)?.select([col("value"), (col("value") * 2).alias("twice")])?;
+    /// assert_eq!(doubled.collect_into::<(i64, i64)>().await?, [(0, 0), (1, 2), (2, 4)]);
+    /// # Ok(()) }
+    /// ```
     pub fn select(&self, columns: impl IntoColumns) -> Result<Self> {
         let exprs = self.values(columns.into_columns())?;
         if exprs.is_empty() {
@@ -54,11 +71,29 @@ impl Frame {
     }
 
     /// One column more, or another in the place of the one of that name.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let squares = ctx.range(1..4)?.with_column("square", col("value") * col("value"))?;
+    /// assert_eq!(squares.collect_into::<(i64, i64)>().await?, [(1, 1), (2, 4), (3, 9)]);
+    /// # Ok(()) }
+    /// ```
     pub fn with_column(&self, name: impl Into<String>, value: impl Into<Expr>) -> Result<Self> {
         self.with_columns([(name, value)])
     }
 
     /// Columns more, or others in the place of those of their names. None of the values sees the others.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let tens = ctx.range(1..3)?.with_columns([("value", col("value") * 10), ("before", col("value"))])?;
+    /// assert_eq!(tens.collect_into::<(i64, i64)>().await?, [(10, 1), (20, 2)]);
+    /// # Ok(()) }
+    /// ```
     pub fn with_columns<N: Into<String>, E: Into<Expr>>(
         &self,
         columns: impl IntoIterator<Item = (N, E)>,
@@ -79,6 +114,14 @@ impl Frame {
     }
 
     /// Other names for columns, as pairs of old and new.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// assert_eq!(ctx.range(0..3)?.rename([("value", "n")])?.columns(), ["n"]);
+    /// # Ok(()) }
+    /// ```
     pub fn rename<O: AsRef<str>, N: Into<String>>(&self, names: impl IntoIterator<Item = (O, N)>) -> Result<Self> {
         let mut exprs = self.own_columns();
         for (old, new) in names {
@@ -89,6 +132,15 @@ impl Frame {
     }
 
     /// All columns but these.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.sql("SELECT 1 AS a, 2 AS b, 3 AS c").await?;
+    /// assert_eq!(frame.drop(["b"])?.columns(), ["a", "c"]);
+    /// # Ok(()) }
+    /// ```
     pub fn drop<N: AsRef<str>>(&self, names: impl IntoIterator<Item = N>) -> Result<Self> {
         let dropped = names.into_iter().map(|name| self.position(name.as_ref())).collect::<Result<HashSet<_>>>()?;
         let kept: Vec<_> = (0..self.columns().len()).filter(|position| !dropped.contains(position)).collect();
@@ -99,6 +151,16 @@ impl Frame {
     }
 
     /// Columns as other types, as pairs of name and type; a value that does not fit is an error of the run.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let texts = ctx.sql("SELECT '7' AS n, '2.5' AS x").await?;
+    /// let numbers = texts.cast([("n", DataType::Int64), ("x", DataType::Float64)])?;
+    /// assert_eq!(numbers.collect_into::<(i64, f64)>().await?, [(7, 2.5)]);
+    /// # Ok(()) }
+    /// ```
     pub fn cast<N: AsRef<str>>(&self, types: impl IntoIterator<Item = (N, DataType)>) -> Result<Self> {
         let mut exprs = self.own_columns();
         for (name, kind) in types {
@@ -110,6 +172,18 @@ impl Frame {
     }
 
     /// The same frame by a name of SQL's: its columns can be said as `name.column` where two frames have the same ones.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let numbers = ctx.range(0..3)?;
+    /// let (a, b) = (numbers.alias("a")?, numbers.alias("b")?);
+    /// let pairs = a.join(&b, Join::inner(col("a.value").lt(col("b.value"))))?;
+    /// assert_eq!(pairs.columns(), ["value", "value_right"]);
+    /// assert_eq!(pairs.count().await?, 3);
+    /// # Ok(()) }
+    /// ```
     pub fn alias(&self, name: impl Into<String>) -> Result<Self> {
         let name = datafusion::common::TableReference::bare(name.into());
         Ok(self.with_plan(LogicalPlanBuilder::from(self.plan.clone()).alias(name)?.build()?))

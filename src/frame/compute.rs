@@ -43,6 +43,14 @@ impl Frame {
     /// Runs the frame for the number of its rows; columns that do not matter for it are not read.
     ///
     /// Errors: what goes wrong in the query.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// assert_eq!(ctx.range(0..100)?.filter(col("value").lt(10))?.count().await?, 10);
+    /// # Ok(()) }
+    /// ```
     pub async fn count(&self) -> Result<u64> {
         let plan =
             LogicalPlanBuilder::from(self.plan.clone()).aggregate(Vec::<Expr>::new(), [count(lit(1))])?.build()?;
@@ -57,6 +65,16 @@ impl Frame {
     /// What is gathered for a batch is reserved in the budget, so that a batch fits into the memory limit or is refused.
     ///
     /// Errors: no rows; what planning finds. What goes wrong later comes out of the stream.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # use futures::TryStreamExt;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let batches: Vec<_> = ctx.range(0..25)?.batches(10).await?.try_collect().await?;
+    /// assert_eq!(batches.iter().map(|batch| batch.num_rows()).collect::<Vec<_>>(), [10, 10, 5]);
+    /// # Ok(()) }
+    /// ```
     pub async fn batches(&self, rows: usize) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         if rows == 0 {
             return Err(Error::user("a batch of no rows would never end"));
@@ -76,6 +94,16 @@ impl Frame {
     /// text; a decimal can be a float, a date or time an integer (days, seconds, microseconds … as the column counts).
     ///
     /// Errors: what goes wrong in the query; a row that is no `T`, with its number and column.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let words = ctx.sql("SELECT * FROM (VALUES (1, 'one'), (2, NULL)) AS t (n, word)").await?;
+    /// let rows: Vec<(i64, Option<String>)> = words.collect_into().await?;
+    /// assert_eq!(rows, [(1, Some("one".to_string())), (2, None)]);
+    /// # Ok(()) }
+    /// ```
     pub async fn collect_into<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
         let mut run = self.run().await?;
         let mut values = Vec::new();

@@ -34,11 +34,31 @@ impl Frame {
     /// A row a column: its name and type, least and greatest value, mean, standard deviation and quartiles, how many
     /// values it has, about how many different ones, how many NULLs. The same as SQL's SUMMARIZE: it reads the rows once
     /// and holds sketches.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let overview = ctx.range(1..11)?.describe()?.select(["column_name", "avg", "nulls"])?;
+    /// let rows: Vec<(String, f64, i64)> = overview.collect_into().await?;
+    /// assert_eq!(rows, [("value".to_string(), 5.5, 0)]);
+    /// # Ok(()) }
+    /// ```
     pub fn describe(&self) -> Result<Self> {
         Ok(self.with_plan(sql::summarize(self.plan.clone())?))
     }
 
     /// The different values of columns with the number of their rows as `count`, the most frequent first.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let letters = ctx.sql("SELECT * FROM (VALUES ('a'), ('b'), ('a')) AS t (letter)").await?;
+    /// let counts: Vec<(String, i64)> = letters.value_counts("letter")?.collect_into().await?;
+    /// assert_eq!(counts, [("a".to_string(), 2), ("b".to_string(), 1)]);
+    /// # Ok(()) }
+    /// ```
     pub fn value_counts(&self, columns: impl IntoColumns) -> Result<Self> {
         let counts = self.group_by(columns)?.count()?;
         let mut order = vec![col("count").descending()];
@@ -50,6 +70,15 @@ impl Frame {
     /// the median. One row, NULLs left out. The values are sorted, on disk where they do not fit.
     ///
     /// Errors: a share below 0 or above 1; a column that is no number.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let quartile = ctx.range(0..11)?.quantile("value", 0.25)?;
+    /// assert_eq!(quartile.collect_into::<(f64,)>().await?, [(2.5,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn quantile(&self, columns: impl IntoColumns, q: f64) -> Result<Self> {
         if !(0.0..=1.0).contains(&q) {
             return Err(Error::user(format!("{q} is no share")).with_hint("a share is between 0.0 and 1.0"));
@@ -62,6 +91,17 @@ impl Frame {
 
     /// How all columns of numbers go together, by [`corr`](crate::prelude::corr): a row and a column for each. Pairs with
     /// a NULL are left out.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let numbers = ctx.range(0..5)?.with_column("less", 10 - col("value"))?;
+    /// assert_eq!(numbers.corr()?.columns(), ["column_name", "value", "less"]);
+    /// let rows: Vec<(String, f64, f64)> = numbers.corr()?.collect_into().await?;
+    /// assert!((rows[0].2 + 1.0).abs() < 1e-9);
+    /// # Ok(()) }
+    /// ```
     pub fn corr(&self) -> Result<Self> {
         let schema = self.plan.schema();
         let numbers = schema.fields().iter().enumerate().filter(|(_, field)| field.data_type().is_numeric());

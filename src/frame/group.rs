@@ -44,11 +44,30 @@ pub struct GroupBy {
 
 impl Frame {
     /// Rows with equal values of `keys` together; NULL equals NULL. See [`GroupBy`].
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let rests = ctx.range(0..10)?.group_by([(col("value") % 3).alias("rest")])?;
+    /// let sums = rests.agg([sum("value").alias("sum")])?.sort("rest")?;
+    /// assert_eq!(sums.collect_into::<(i64, i64)>().await?, [(0, 18), (1, 12), (2, 15)]);
+    /// # Ok(()) }
+    /// ```
     pub fn group_by(&self, keys: impl IntoColumns) -> Result<GroupBy> {
         Ok(GroupBy { keys: self.values(keys.into_columns())?, frame: self.clone() })
     }
 
     /// Aggregates of all rows: a frame of one row. See [`sum`](crate::prelude::sum) for an example.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let all = ctx.range(0..5)?.agg([sum("value").alias("sum"), max("value").alias("most")])?;
+    /// assert_eq!(all.collect_into::<(i64, i64)>().await?, [(10, 4)]);
+    /// # Ok(()) }
+    /// ```
     pub fn agg(&self, aggregates: impl IntoColumns) -> Result<Self> {
         self.group_by(())?.agg(aggregates)
     }
@@ -67,6 +86,16 @@ impl GroupBy {
     /// The keys, and these aggregates of each group. Expressions of aggregates and keys may be among them.
     ///
     /// Errors: a column that is neither a key nor inside an aggregate.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let sales = ctx.sql("SELECT * FROM (VALUES (1, 2), (1, 4), (1, 9), (2, 5)) AS t (shop, n)").await?;
+    /// let frame = sales.group_by("shop")?.agg([count_rows().alias("rows"), max("n").alias("most")])?.sort("shop")?;
+    /// assert_eq!(frame.collect_into::<(i64, i64, i64)>().await?, [(1, 3, 9), (2, 1, 5)]);
+    /// # Ok(()) }
+    /// ```
     pub fn agg(&self, aggregates: impl IntoColumns) -> Result<Frame> {
         let plan = self.frame.logical_plan();
         let exprs = self.frame.resolved(aggregates.into_columns())?;
@@ -89,29 +118,107 @@ impl GroupBy {
     }
 
     /// The keys, and the number of rows of each group as `count`.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let sales = ctx.sql("SELECT * FROM (VALUES (1, 2), (1, 4), (1, 9), (2, 5)) AS t (shop, n)").await?;
+    /// let frame = sales.group_by("shop")?.count()?.sort("shop")?;
+    /// assert_eq!(frame.collect_into::<(i64, i64)>().await?, [(1, 3), (2, 1)]);
+    /// # Ok(()) }
+    /// ```
     pub fn count(&self) -> Result<Frame> {
         self.agg([expression::count_rows().alias("count")])
     }
 
     of_numbers! {
         /// The keys, and the sum of each column of numbers, under its name.
+        ///
+        /// ```
+        /// # use partita::prelude::*;
+        /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+        /// # let ctx = Context::builder().build()?;
+        /// let sales = ctx.sql("SELECT * FROM (VALUES (1, 2), (1, 4), (1, 9), (2, 5)) AS t (shop, n)").await?;
+        /// let frame = sales.group_by("shop")?.sum()?.sort("shop")?;
+        /// assert_eq!(frame.collect_into::<(i64, i64)>().await?, [(1, 15), (2, 5)]);
+        /// # Ok(()) }
+        /// ```
         sum
         /// The keys, and the mean of each column of numbers, under its name.
+        ///
+        /// ```
+        /// # use partita::prelude::*;
+        /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+        /// # let ctx = Context::builder().build()?;
+        /// let sales = ctx.sql("SELECT * FROM (VALUES (1, 2), (1, 4), (1, 9), (2, 5)) AS t (shop, n)").await?;
+        /// let frame = sales.group_by("shop")?.mean()?.sort("shop")?;
+        /// assert_eq!(frame.collect_into::<(i64, f64)>().await?, [(1, 5.0), (2, 5.0)]);
+        /// # Ok(()) }
+        /// ```
         mean
         /// The keys, and the median of each column of numbers, under its name.
+        ///
+        /// ```
+        /// # use partita::prelude::*;
+        /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+        /// # let ctx = Context::builder().build()?;
+        /// let sales = ctx.sql("SELECT * FROM (VALUES (1, 2.0), (1, 4.0), (1, 9.0), (2, 5.0)) AS t (shop, n)").await?;
+        /// let frame = sales.group_by("shop")?.median()?.sort("shop")?;
+        /// assert_eq!(frame.collect_into::<(i64, f64)>().await?, [(1, 4.0), (2, 5.0)]);
+        /// # Ok(()) }
+        /// ```
         median
         /// The keys, and the standard deviation of each column of numbers, under its name.
+        ///
+        /// ```
+        /// # use partita::prelude::*;
+        /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+        /// # let ctx = Context::builder().build()?;
+        /// let sales = ctx.sql("SELECT * FROM (VALUES (1, 1), (1, 3), (1, 5)) AS t (shop, n)").await?;
+        /// assert_eq!(sales.group_by("shop")?.std()?.collect_into::<(i64, f64)>().await?, [(1, 2.0)]);
+        /// # Ok(()) }
+        /// ```
         std
         /// The keys, and the variance of each column of numbers, under its name.
+        ///
+        /// ```
+        /// # use partita::prelude::*;
+        /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+        /// # let ctx = Context::builder().build()?;
+        /// let sales = ctx.sql("SELECT * FROM (VALUES (1, 1), (1, 3), (1, 5)) AS t (shop, n)").await?;
+        /// assert_eq!(sales.group_by("shop")?.var()?.collect_into::<(i64, f64)>().await?, [(1, 4.0)]);
+        /// # Ok(()) }
+        /// ```
         var
     }
 
     /// The keys, and the least value of each other column, under its name; of lists and structs none.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let sales = ctx.sql("SELECT * FROM (VALUES (1, 2), (1, 4), (1, 9), (2, 5)) AS t (shop, n)").await?;
+    /// let frame = sales.group_by("shop")?.min()?.sort("shop")?;
+    /// assert_eq!(frame.collect_into::<(i64, i64)>().await?, [(1, 2), (2, 5)]);
+    /// # Ok(()) }
+    /// ```
     pub fn min(&self) -> Result<Frame> {
         self.each(|kind| !kind.is_nested(), expression::min)
     }
 
     /// The keys, and the greatest value of each other column, under its name; of lists and structs none.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let sales = ctx.sql("SELECT * FROM (VALUES (1, 2), (1, 4), (1, 9), (2, 5)) AS t (shop, n)").await?;
+    /// let frame = sales.group_by("shop")?.max()?.sort("shop")?;
+    /// assert_eq!(frame.collect_into::<(i64, i64)>().await?, [(1, 9), (2, 5)]);
+    /// # Ok(()) }
+    /// ```
     pub fn max(&self) -> Result<Frame> {
         self.each(|kind| !kind.is_nested(), expression::max)
     }

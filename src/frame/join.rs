@@ -126,35 +126,145 @@ macro_rules! kinds {
 }
 kinds! {
     /// Every pair of partners.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let (a, b) = (ctx.range(0..4)?, ctx.range(2..6)?);
+    /// let joined = a.join(&b, Join::inner("value"))?.sort("value")?;
+    /// assert_eq!(joined.collect_into::<(i64,)>().await?, [(2,), (3,)]);
+    /// # Ok(()) }
+    /// ```
     inner = Inner;
     /// Every pair of partners, and the rows of the left side without one.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let (a, b) = (ctx.range(1..3)?, ctx.range(2..4)?.with_column("tens", col("value") * 10)?);
+    /// let joined = a.join(&b, Join::left("value"))?.sort("value")?;
+    /// assert_eq!(joined.collect_into::<(i64, Option<i64>)>().await?, [(1, None), (2, Some(20))]);
+    /// # Ok(()) }
+    /// ```
     left = Left;
     /// Every pair of partners, and the rows of the right side without one.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let (a, b) = (ctx.range(2..4)?.with_column("tens", col("value") * 10)?, ctx.range(1..3)?);
+    /// let joined = a.join(&b, Join::right("value"))?.sort("value")?;
+    /// assert_eq!(joined.collect_into::<(i64, Option<i64>)>().await?, [(1, None), (2, Some(20))]);
+    /// # Ok(()) }
+    /// ```
     right = Right;
     /// Every pair of partners, and the rows of both sides without one.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let (a, b) = (ctx.range(1..3)?, ctx.range(2..4)?.with_column("tens", col("value") * 10)?);
+    /// let joined = a.join(&b, Join::full("value"))?.sort("value")?;
+    /// assert_eq!(joined.collect_into::<(i64, Option<i64>)>().await?, [(1, None), (2, Some(20)), (3, Some(30))]);
+    /// # Ok(()) }
+    /// ```
     full = Full;
     /// The rows of the left side that have a partner, each once: SQL's EXISTS.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let (a, b) = (ctx.range(0..4)?, ctx.range(2..6)?);
+    /// let joined = a.join(&b, Join::semi("value"))?.sort("value")?;
+    /// assert_eq!(joined.collect_into::<(i64,)>().await?, [(2,), (3,)]);
+    /// # Ok(()) }
+    /// ```
     semi = LeftSemi;
     /// The rows of the left side that have no partner: SQL's NOT EXISTS.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let (a, b) = (ctx.range(0..4)?, ctx.range(2..6)?);
+    /// let joined = a.join(&b, Join::anti("value"))?.sort("value")?;
+    /// assert_eq!(joined.collect_into::<(i64,)>().await?, [(0,), (1,)]);
+    /// # Ok(()) }
+    /// ```
     anti = LeftAnti;
     /// The rows of the right side that have a partner, each once.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let (a, b) = (ctx.range(0..4)?, ctx.range(2..6)?);
+    /// let joined = a.join(&b, Join::right_semi("value"))?.sort("value")?;
+    /// assert_eq!(joined.collect_into::<(i64,)>().await?, [(2,), (3,)]);
+    /// # Ok(()) }
+    /// ```
     right_semi = RightSemi;
     /// The rows of the right side that have no partner.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let (a, b) = (ctx.range(0..4)?, ctx.range(2..6)?);
+    /// let joined = a.join(&b, Join::right_anti("value"))?.sort("value")?;
+    /// assert_eq!(joined.collect_into::<(i64,)>().await?, [(4,), (5,)]);
+    /// # Ok(()) }
+    /// ```
     right_anti = RightAnti;
 }
 
 impl Join {
     /// Every row with every row.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let pairs = ctx.range(0..3)?.join(&ctx.range(0..2)?, Join::cross())?;
+    /// assert_eq!(pairs.columns(), ["value", "value_right"]);
+    /// assert_eq!(pairs.count().await?, 6);
+    /// # Ok(()) }
+    /// ```
     pub fn cross() -> Self {
         Self::new(None, On(Keys::Names(Vec::new())))
     }
 
     /// What is put behind the names of columns that both sides have, left and right; by default nothing and `_right`.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let numbers = ctx.range(0..3)?;
+    /// let pairs = numbers.join(&numbers, Join::cross().suffixes("_a", "_b"))?;
+    /// assert_eq!(pairs.columns(), ["value_a", "value_b"]);
+    /// # Ok(()) }
+    /// ```
     pub fn suffixes(self, left: impl Into<String>, right: impl Into<String>) -> Self {
         Self { suffixes: (left.into(), right.into()), ..self }
     }
 
     /// NULL equals NULL in keys.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let numbers = ctx.sql("SELECT * FROM (VALUES (1), (NULL)) AS t (n)").await?;
+    /// assert_eq!(numbers.join(&numbers, Join::inner("n"))?.count().await?, 1);
+    /// assert_eq!(numbers.join(&numbers, Join::inner("n").nulls_equal())?.count().await?, 2);
+    /// # Ok(()) }
+    /// ```
     pub fn nulls_equal(self) -> Self {
         Self { null_equality: NullEquality::NullEqualsNull, ..self }
     }
@@ -178,6 +288,18 @@ impl Frame {
     ///
     /// Errors: names that a side does not have; keys whose types cannot be compared; a condition that is none; names that
     /// are equal in spite of their suffixes.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let orders = ctx.sql("SELECT * FROM (VALUES (1, 'Ann'), (2, 'Bob')) AS o (id, name)").await?;
+    /// let people = ctx.sql("SELECT * FROM (VALUES ('Ann', 31), ('Cy', 40)) AS p (name, age)").await?;
+    /// let joined = orders.join(&people, Join::inner("name"))?;
+    /// assert_eq!(joined.columns(), ["id", "name", "age"]);
+    /// assert_eq!(joined.select(["id", "age"])?.collect_into::<(i64, i64)>().await?, [(1, 31)]);
+    /// # Ok(()) }
+    /// ```
     pub fn join(&self, other: &Self, join: Join) -> Result<Self> {
         let (left, right) = apart(self.plan.clone(), other.plan.clone())?;
         let names = Names::new(left.schema(), right.schema(), join.merged(), &join.suffixes)?;

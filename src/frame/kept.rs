@@ -38,6 +38,20 @@ impl Frame {
     /// computed anew. The folder appears when all of it is there, in the place of one that an earlier call has made.
     ///
     /// Errors: a folder that holds anything else; what goes wrong in the query or on disk.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("squares");
+    /// let squares = ctx.range(0..1000)?.with_column("square", col("value") * col("value"))?;
+    /// let kept = squares.persist_to(&path).await?;
+    /// assert_eq!(kept.filter(col("square").lt(100))?.count().await?, 10);
+    /// let again = squares.persist_to(&path).await?; // nothing runs
+    /// assert_eq!(again.columns(), ["value", "square"]);
+    /// # Ok(()) }
+    /// ```
     pub async fn persist_to(&self, folder: impl AsRef<Path>) -> Result<Frame> {
         let folder = std::path::absolute(folder.as_ref())?;
         let (plan, names) = self.with_unique_names()?;

@@ -66,11 +66,28 @@ impl Frame {
     }
 
     /// The context the frame will run in.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// let ctx = Context::builder().threads(2).build()?;
+    /// assert_eq!(ctx.range(0..3)?.context().threads(), 2);
+    /// # Ok(()) }
+    /// ```
     pub fn context(&self) -> &Context {
         &self.context
     }
 
     /// The logical plan as it was built, before any rule has seen it.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let large = ctx.range(0..9)?.filter(col("value").gt(3))?;
+    /// assert!(large.logical_plan().display_indent().to_string().starts_with("Filter: "));
+    /// # Ok(()) }
+    /// ```
     pub fn logical_plan(&self) -> &LogicalPlan {
         &self.plan
     }
@@ -94,6 +111,15 @@ impl Frame {
     }
 
     /// Names, types and nullability of the columns.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let schema = ctx.sql("SELECT 1 AS n").await?.schema();
+    /// assert_eq!(schema.field(0).data_type(), &DataType::Int64);
+    /// # Ok(()) }
+    /// ```
     pub fn schema(&self) -> SchemaRef {
         SchemaRef::clone(self.plan.schema().inner())
     }
@@ -101,6 +127,19 @@ impl Frame {
     /// Optimizes the plan and starts it. The [`Run`] is a stream of batches; dropping it cancels the query.
     ///
     /// Errors: what planning finds. What goes wrong later comes out of the stream.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # use futures::TryStreamExt;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let mut run = ctx.range(0..20_000)?.run().await?;
+    /// while let Some(batch) = run.try_next().await? {
+    ///     assert!(batch.num_rows() <= 8192);
+    /// }
+    /// assert_eq!(run.figures().rows, 20_000);
+    /// # Ok(()) }
+    /// ```
     pub async fn run(&self) -> Result<Run> {
         Run::start(&self.context, self.plan.clone()).await
     }
@@ -124,6 +163,15 @@ impl Frame {
     ///
     /// The rows are held outside the budget by whoever asked for them: for results that may not fit use
     /// [`run`](Frame::run) or write them to a file.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let batches = ctx.range(0..10)?.compute().await?;
+    /// assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 10);
+    /// # Ok(()) }
+    /// ```
     pub async fn compute(&self) -> Result<Vec<RecordBatch>> {
         self.run().await?.try_collect().await
     }

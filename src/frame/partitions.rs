@@ -50,6 +50,14 @@ impl Frame {
     /// [`map_partitions`](Self::map_partitions) maps. Plans the frame and runs nothing.
     ///
     /// Errors: what planning finds.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// assert_eq!(ctx.range(0..1000)?.repartition(8)?.npartitions().await?, 8);
+    /// # Ok(()) }
+    /// ```
     pub async fn npartitions(&self) -> Result<usize> {
         Ok(self.partitions().await?.output_partitioning().partition_count())
     }
@@ -58,6 +66,16 @@ impl Frame {
     /// Rows change their order.
     ///
     /// Errors: no partitions.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let dealt = ctx.range(0..800)?.repartition(8)?;
+    /// assert_eq!(dealt.npartitions().await?, 8);
+    /// assert_eq!(dealt.partition(0)?.count().await?, 100);
+    /// # Ok(()) }
+    /// ```
     pub fn repartition(&self, count: usize) -> Result<Frame> {
         at_least_one(count)?;
         Ok(self.with_partitions(Partitions::Count(count)))
@@ -68,6 +86,17 @@ impl Frame {
     /// and, in a join, as many on the other side; persisted frames remember their keys.
     ///
     /// Errors: no keys, no partitions; a key that is no expression over the columns.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let digits = ctx.range(0..1000)?.with_column("digit", col("value") % 10)?;
+    /// let by_digit = digits.repartition_by("digit", 4)?;
+    /// assert_eq!(by_digit.npartitions().await?, 4);
+    /// assert_eq!(by_digit.group_by("digit")?.count()?.count().await?, 10);
+    /// # Ok(()) }
+    /// ```
     pub fn repartition_by(&self, keys: impl IntoColumns, count: usize) -> Result<Frame> {
         at_least_one(count)?;
         let keys = self.values(keys.into_columns())?;
@@ -81,6 +110,16 @@ impl Frame {
     /// statistics: exactly for [persisted](Self::persist) frames, about for Parquet files and what is computed from them.
     ///
     /// Errors: no bytes; a frame of which nothing is known, such as CSV files: persist it first.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let numbers = ctx.range(0..100_000)?.persist().await?; // 8 bytes each
+    /// let sized = numbers.repartition_by_size(200_000).await?;
+    /// assert!(sized.npartitions().await? >= 4);
+    /// # Ok(()) }
+    /// ```
     pub async fn repartition_by_size(&self, bytes: u64) -> Result<Frame> {
         if bytes == 0 {
             return Err(Error::user("a partition of no bytes holds no rows"));
@@ -104,6 +143,18 @@ impl Frame {
     /// panic in it ends the query with an error.
     ///
     /// Errors: two columns of one name.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # use futures::TryStreamExt;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let dealt = ctx.range(0..1000)?.repartition(4)?;
+    /// let schema = dealt.schema();
+    /// let first = dealt.map_partitions(&schema, |batches, _number| batches.map_ok(|batch| batch.slice(0, 1)))?;
+    /// assert!(first.count().await? >= 4); // a row of each batch
+    /// # Ok(()) }
+    /// ```
     pub fn map_partitions<F, S>(&self, schema: &Schema, function: F) -> Result<Frame>
     where
         F: Fn(BoxStream<'static, Result<RecordBatch>>, usize) -> S + Send + Sync + 'static,
@@ -117,6 +168,14 @@ impl Frame {
     /// One partition as a frame, counted from 0. The others are not run, unless they exchange rows with it.
     ///
     /// Errors: none here; the frame's run fails if there is no such partition.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// assert_eq!(ctx.range(0..800)?.repartition(8)?.partition(3)?.count().await?, 100);
+    /// # Ok(()) }
+    /// ```
     pub fn partition(&self, number: usize) -> Result<Frame> {
         Ok(self.with_partitions(Partitions::Picked(number)))
     }
@@ -125,6 +184,19 @@ impl Frame {
     /// one after the other or all at once; dropping one is no error, dropping all ends the query.
     ///
     /// Errors: what planning finds. What goes wrong later comes out of the streams.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # use futures::TryStreamExt;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let mut total = 0;
+    /// for stream in ctx.range(0..1000)?.repartition(4)?.streams().await? {
+    ///     total += stream.try_fold(0, |rows, batch| async move { Ok(rows + batch.num_rows()) }).await?;
+    /// }
+    /// assert_eq!(total, 1000);
+    /// # Ok(()) }
+    /// ```
     pub async fn streams(&self) -> Result<Vec<BoxStream<'static, Result<RecordBatch>>>> {
         let plan = cancellable_joins(self.partitions().await?, &Default::default())?;
         let task = Arc::new(TaskContext::from(&self.context.session().state()));

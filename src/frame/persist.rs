@@ -42,6 +42,16 @@ impl Frame {
     /// last frame over them is dropped.
     ///
     /// Errors: what goes wrong in the query; a spill folder that is full.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let squares = ctx.range(0..1000)?.with_column("square", col("value") * col("value"))?;
+    /// let computed = squares.persist().await?;
+    /// assert_eq!(computed.filter(col("square").lt(100))?.count().await?, 10); // nothing is squared again
+    /// # Ok(()) }
+    /// ```
     pub async fn persist(&self) -> Result<Frame> {
         let (_, names) = self.with_unique_names()?;
         self.over(self.stored(NAME).await?, &names)

@@ -44,6 +44,16 @@ impl Frame {
     /// Several lists are taken in step, the shorter ones filled up with NULL.
     ///
     /// Errors: a column that is no list.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let lists = ctx.sql("SELECT * FROM (VALUES (1, [10, 20]), (2, NULL)) AS t (n, list)").await?;
+    /// let rows: Vec<(i64, Option<i64>)> = lists.explode("list")?.collect_into().await?;
+    /// assert_eq!(rows, [(1, Some(10)), (1, Some(20)), (2, None)]);
+    /// # Ok(()) }
+    /// ```
     pub fn explode(&self, columns: impl IntoColumns) -> Result<Self> {
         let columns = self.values(columns.into_columns())?;
         let names = columns.into_iter().map(|column| match column {
@@ -68,6 +78,16 @@ impl Frame {
     /// `value`. The other columns are repeated. Pandas' `melt`. The rows are read once.
     ///
     /// Errors: columns without a common type.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let wide = ctx.sql("SELECT 7 AS shop, 1 AS jan, 2 AS feb").await?;
+    /// let long: Vec<(i64, String, i64)> = wide.unpivot(["jan", "feb"], "month", "n")?.collect_into().await?;
+    /// assert_eq!(long, [(7, "jan".to_string(), 1), (7, "feb".to_string(), 2)]);
+    /// # Ok(()) }
+    /// ```
     pub fn unpivot(&self, columns: impl IntoColumns, name: &str, value: &str) -> Result<Self> {
         let columns = self.values(columns.into_columns())?;
         if columns.is_empty() {
@@ -89,6 +109,18 @@ impl Frame {
     /// The plan has to know its columns, and so the values: [`pivot_all`](Self::pivot_all) looks for them.
     ///
     /// Errors: an `aggregate` that is none.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let sql = "SELECT * FROM (VALUES (7, 'jan', 1), (7, 'feb', 2), (8, 'feb', 4)) AS t (shop, month, n)";
+    /// let sales = ctx.sql(sql).await?;
+    /// let wide = sales.pivot("shop", "month", ["jan", "feb"], sum("n"))?.sort("shop")?;
+    /// let rows: Vec<(i64, Option<i64>, Option<i64>)> = wide.collect_into().await?;
+    /// assert_eq!(rows, [(7, Some(1), Some(2)), (8, None, Some(4))]);
+    /// # Ok(()) }
+    /// ```
     pub fn pivot<V: Into<Expr>>(
         &self,
         index: impl IntoColumns,
@@ -110,6 +142,16 @@ impl Frame {
     /// The [`pivot`](Self::pivot) over all values that `on` has, in their order. It runs a query to find them.
     ///
     /// Errors: more than 1,000 values.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let sql = "SELECT * FROM (VALUES (7, 'jan', 1), (7, 'feb', 2), (8, 'feb', 4)) AS t (shop, month, n)";
+    /// let sales = ctx.sql(sql).await?;
+    /// assert_eq!(sales.pivot_all("shop", "month", sum("n")).await?.columns(), ["shop", "feb", "jan"]);
+    /// # Ok(()) }
+    /// ```
     pub async fn pivot_all(&self, index: impl IntoColumns, on: &str, aggregate: Expr) -> Result<Self> {
         let values = self.select([on])?.distinct()?.sort([on])?.limit(WIDEST + 1)?;
         let mut batches = values.run().await?;

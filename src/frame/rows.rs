@@ -33,6 +33,15 @@ use crate::error::{Error, Result};
 /// ```
 impl Frame {
     /// The rows for which `condition` is true: neither false nor NULL. Window functions may stand in it.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.range(0..10)?.filter(col("value").gt(6))?;
+    /// assert_eq!(frame.collect_into::<(i64,)>().await?, [(7,), (8,), (9,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn filter(&self, condition: impl Into<Expr>) -> Result<Self> {
         let condition = resolve(condition.into().0, self.plan.schema())?;
         expect_rows(std::slice::from_ref(&condition))?;
@@ -50,6 +59,15 @@ impl Frame {
     /// [`tail`]: Self::tail
     /// [`filter`]: Self::filter
     /// [`select`]: Self::select
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let down = ctx.range(0..3)?.sort(col("value").descending())?;
+    /// assert_eq!(down.collect_into::<(i64,)>().await?, [(2,), (1,), (0,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn sort(&self, order: impl IntoOrders) -> Result<Self> {
         let order = self.orders(order)?;
         if order.is_empty() {
@@ -62,16 +80,43 @@ impl Frame {
     }
 
     /// The first `rows` rows; of a frame without an order, any.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.range(0..10)?.sort("value")?.limit(2)?;
+    /// assert_eq!(frame.collect_into::<(i64,)>().await?, [(0,), (1,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn limit(&self, rows: usize) -> Result<Self> {
         Ok(self.with_plan(LogicalPlanBuilder::from(self.plan.clone()).limit(0, Some(rows))?.build()?))
     }
 
     /// The rows behind the first `rows`.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.range(0..10)?.sort("value")?.offset(8)?;
+    /// assert_eq!(frame.collect_into::<(i64,)>().await?, [(8,), (9,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn offset(&self, rows: usize) -> Result<Self> {
         Ok(self.with_plan(LogicalPlanBuilder::from(self.plan.clone()).limit(rows, None)?.build()?))
     }
 
     /// The first `rows` rows, exactly so many where there are so many: the [`limit`](Self::limit) by pandas' name.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.range(0..10)?.sort(col("value").descending())?.head(2)?;
+    /// assert_eq!(frame.collect_into::<(i64,)>().await?, [(9,), (8,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn head(&self, rows: usize) -> Result<Self> {
         self.limit(rows)
     }
@@ -81,6 +126,15 @@ impl Frame {
     /// They are the first ones of the opposite order, whatever the partitions are: nothing but `rows` rows is held.
     ///
     /// Errors: a frame that has not been sorted, whose rows have no last one.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.range(0..10)?.sort("value")?.tail(2)?;
+    /// assert_eq!(frame.collect_into::<(i64,)>().await?, [(8,), (9,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn tail(&self, rows: usize) -> Result<Self> {
         Ok(self.with_plan(tail(&self.plan, rows)?))
     }
@@ -93,6 +147,17 @@ impl Frame {
     /// read.
     ///
     /// Errors: a fraction below 0 or above 1.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let numbers = ctx.range(0..10_000)?;
+    /// let rows = numbers.sample(0.1, 7)?.count().await?;
+    /// assert!((800..1200).contains(&rows));
+    /// assert_eq!(numbers.repartition(3)?.sample(0.1, 7)?.count().await?, rows);
+    /// # Ok(()) }
+    /// ```
     pub fn sample(&self, fraction: f64, seed: u64) -> Result<Self> {
         check_fraction(fraction)?;
         let condition = is_sampled(self.own_columns(), fraction, seed);
@@ -100,11 +165,32 @@ impl Frame {
     }
 
     /// Every row once.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let rests = ctx.range(0..10)?.select([(col("value") % 3).alias("rest")])?;
+    /// assert_eq!(rests.distinct()?.count().await?, 3);
+    /// # Ok(()) }
+    /// ```
     pub fn distinct(&self) -> Result<Self> {
         Ok(self.with_plan(LogicalPlanBuilder::from(self.plan.clone()).distinct()?.build()?))
     }
 
     /// One row for every combination of values of `columns`: the first in an order, any for `()`.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let points = ctx.sql("SELECT * FROM (VALUES (1, 10), (1, 50), (2, 30)) AS t (team, points)").await?;
+    /// let best = points.distinct_on("team", col("points").descending())?;
+    /// let mut best: Vec<(i64, i64)> = best.collect_into().await?;
+    /// best.sort();
+    /// assert_eq!(best, [(1, 50), (2, 30)]);
+    /// # Ok(()) }
+    /// ```
     pub fn distinct_on(&self, columns: impl IntoColumns, order_by: impl IntoOrders) -> Result<Self> {
         let on = self.values(columns.into_columns())?;
         if on.is_empty() {
@@ -119,6 +205,16 @@ impl Frame {
     }
 
     /// The rows without NULL in these columns, in none at all for `()`.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let gaps = ctx.sql("SELECT * FROM (VALUES (1, 'x'), (2, NULL), (NULL, 'z')) AS t (n, word)").await?;
+    /// assert_eq!(gaps.drop_nulls("n")?.count().await?, 2);
+    /// assert_eq!(gaps.drop_nulls(())?.count().await?, 1);
+    /// # Ok(()) }
+    /// ```
     pub fn drop_nulls(&self, columns: impl IntoColumns) -> Result<Self> {
         let columns = columns.into_columns();
         let columns = if columns.is_empty() { self.own_columns() } else { self.values(columns)? };
@@ -132,6 +228,15 @@ impl Frame {
     /// so on. [`Expr::fill_null`] fills one column.
     ///
     /// Errors: a value whose kind no column has.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let gaps = ctx.sql("SELECT * FROM (VALUES (1), (NULL), (3)) AS t (n)").await?;
+    /// assert_eq!(gaps.fill_null(0)?.collect_into::<(i64,)>().await?, [(1,), (0,), (3,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn fill_null(&self, value: impl Into<Expr>) -> Result<Self> {
         let value = value.into();
         let kind = checked(&resolve(value.0.clone(), self.plan.schema())?, self.plan.schema())?;

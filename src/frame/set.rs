@@ -28,6 +28,15 @@ use crate::error::{Error, Result};
 /// ```
 impl Frame {
     /// All rows of both, equal ones too: SQL's UNION ALL.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let (a, b) = (ctx.range(0..2)?, ctx.range(1..3)?);
+    /// assert_eq!(a.union(&b)?.sort("value")?.collect_into::<(i64,)>().await?, [(0,), (1,), (1,), (2,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn union(&self, other: &Self) -> Result<Self> {
         self.same_width(other)?;
         let plan = LogicalPlanBuilder::from(self.plan.clone()).union(other.plan.clone())?.build()?;
@@ -35,18 +44,47 @@ impl Frame {
     }
 
     /// All rows of both, equal ones too, with columns matched by name; those that one of them lacks are NULL there.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let (a, b) = (ctx.sql("SELECT 1 AS x").await?, ctx.sql("SELECT 20 AS y, 2 AS x").await?);
+    /// let mut both: Vec<(i64, Option<i64>)> = a.union_by_name(&b)?.collect_into().await?;
+    /// both.sort();
+    /// assert_eq!(both, [(1, None), (2, Some(20))]);
+    /// # Ok(()) }
+    /// ```
     pub fn union_by_name(&self, other: &Self) -> Result<Self> {
         let plan = LogicalPlanBuilder::from(self.plan.clone()).union_by_name(other.plan.clone())?.build()?;
         self.typed(plan)
     }
 
     /// The rows that both have, each once; NULL equals NULL.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let (a, b) = (ctx.range(0..4)?, ctx.range(2..6)?);
+    /// assert_eq!(a.intersect(&b)?.sort("value")?.collect_into::<(i64,)>().await?, [(2,), (3,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn intersect(&self, other: &Self) -> Result<Self> {
         self.union(other)?;
         Ok(self.with_plan(LogicalPlanBuilder::intersect(self.plan.clone(), other.plan.clone(), false)?))
     }
 
     /// The rows that the other frame does not have, each once; NULL equals NULL.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let (a, b) = (ctx.range(0..4)?, ctx.range(2..6)?);
+    /// assert_eq!(a.except(&b)?.sort("value")?.collect_into::<(i64,)>().await?, [(0,), (1,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn except(&self, other: &Self) -> Result<Self> {
         self.union(other)?;
         Ok(self.with_plan(LogicalPlanBuilder::except(self.plan.clone(), other.plan.clone(), false)?))

@@ -21,6 +21,19 @@ use crate::sink::{self, Style, Words, target_url};
 ///
 /// Nothing of it is visible before all of it is there: files are written in a hidden folder and moved to their places
 /// when the last row has come. An error, a cancel or a drop leaves nothing behind.
+///
+/// ```
+/// # use partita::prelude::*;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+/// # let ctx = Context::builder().build()?;
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("numbers.csv");
+/// let write = ctx.range(0..10)?.write_csv(&path);
+/// assert!(!path.exists());
+/// assert_eq!(write.await?, 10);
+/// assert!(path.exists());
+/// # Ok(()) }
+/// ```
 #[must_use = "a write does nothing until it is awaited"]
 #[derive(Debug)]
 pub struct Write {
@@ -128,6 +141,19 @@ impl Frame {
 impl Write {
     /// Writes a folder with one folder per value of the columns, `year=2013/month=1/…`; the files then do not hold
     /// these columns. NULL in one of them is an error.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("numbers");
+    /// let numbers = ctx.range(0..10)?.with_column("odd", col("value") % 2)?;
+    /// numbers.write_parquet(&path).partition_by(["odd"]).await?;
+    /// assert!(path.join("odd=0").is_dir() && path.join("odd=1").is_dir());
+    /// assert_eq!(ctx.read_parquet(&path).await?.filter(col("odd").eq(1))?.count().await?, 5);
+    /// # Ok(()) }
+    /// ```
     pub fn partition_by<C: Into<String>>(mut self, columns: impl IntoIterator<Item = C>) -> Self {
         self.partition_by = columns.into_iter().map(Into::into).collect();
         self
@@ -136,6 +162,17 @@ impl Write {
     /// Writes a folder of files of about `bytes` each, not larger by more than a batch of rows: the last of the folder, or of
     /// each partition's folder, is smaller. Sizes are those of Parquet before its last row group is compressed, and of the
     /// text of CSV and JSON before it is; CSV and JSON with partitions, and Arrow, cannot.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("numbers");
+    /// ctx.range(0..100_000)?.write_csv(&path).file_size(100_000).await?;
+    /// assert!(std::fs::read_dir(&path)?.count() > 1);
+    /// # Ok(()) }
+    /// ```
     pub fn file_size(mut self, bytes: u64) -> Self {
         self.file_size = Some(bytes.max(1));
         self
@@ -144,6 +181,19 @@ impl Write {
     /// Starts the write: a [`Run`] with live figures, which can be cancelled. Its rows are the number of rows written.
     ///
     /// Errors: what planning finds; a file size for a single file.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # use futures::TryStreamExt;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("numbers.csv");
+    /// let mut run = ctx.range(0..2)?.write_csv(&path).run().await?;
+    /// while run.try_next().await?.is_some() {}
+    /// assert_eq!(std::fs::read_to_string(&path)?, "value\n0\n1\n");
+    /// # Ok(()) }
+    /// ```
     pub async fn run(self) -> Result<Run> {
         let plan = self.plan()?;
         let single = Path::new(&self.target).extension().is_some() && self.partition_by.is_empty();
@@ -158,6 +208,18 @@ impl Write {
     }
 
     /// Sets an option of the format by its name in COPY: `header`, `delimiter`, `null`, `compression` …
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("frame.csv");
+    /// let frame = ctx.sql("SELECT 1 AS a, 2 AS b").await?;
+    /// frame.write_csv(&path).option("delimiter", ";").await?;
+    /// assert_eq!(std::fs::read_to_string(&path)?, "a;b\n1;2\n");
+    /// # Ok(()) }
+    /// ```
     pub fn option(mut self, name: impl Into<String>, value: impl ToString) -> Self {
         self.options.push((name.into(), value.to_string()));
         self

@@ -5,11 +5,12 @@
 //! whose build side may be larger than memory, `SpillingAggregateExec` a grouped aggregate whose groups may be,
 //! `SpillingSortExec` a sort of any number of rows, `TopRowsExec` the first rows of an order, however many,
 //! `SpillingWindowExec` window functions over partitions, however large. `LazyExec` starts a side of a join when it is
-//! wanted. `partition` has what frames do with partitions. What they share is in `spill` and `slot`.
+//! wanted, `KeyFilterExec` leaves rows out that no join above has a partner for. `partition` has what frames do with partitions. What they share is in `spill` and `slot`.
 
 mod aggregate;
 mod commit;
 mod join;
+mod key_filter;
 mod lazy;
 mod partition;
 mod partitioned_parquet;
@@ -28,6 +29,7 @@ mod write_input;
 pub(crate) use aggregate::{SpillingAggregateExec, keeps_every_value};
 pub(crate) use commit::CommitExec;
 pub(crate) use join::{EngineJoin, SpillingJoinExec};
+pub(crate) use key_filter::KeyFilterExec;
 pub(crate) use lazy::LazyExec;
 pub(crate) use partition::{Exchange, ExchangeExec, MapExec, MapFunction, PickExec, boxed, drive};
 pub(crate) use partitioned_parquet::PartitionedParquet;

@@ -22,16 +22,16 @@ use crate::operator::LazyExec;
 ///                                          AggregateExec: count(b), …
 /// ```
 ///
-/// Both at once would have half of the budget each, and spill twice as much.
+/// Both at once would have half of the budget each, and spill twice as much. And what a join below has read before the
+/// build side is complete is not filtered by its keys: TPC-H q18 joined 60 million rows to keep 4,000 of them.
 #[derive(Debug)]
 pub(crate) struct JoinsInTurn;
 
 impl PhysicalOptimizerRule for JoinsInTurn {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _options: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|node| {
-            let is_join = node.is::<CrossJoinExec>() || node.is::<HashJoinExec>() || node.is::<NestedLoopJoinExec>();
             let [left, right] = node.children()[..] else { return Ok(Transformed::no(node)) };
-            if !is_join || !holds_memory(right)? {
+            if !is_join(&node) || !holds_memory(right)? {
                 return Ok(Transformed::no(node));
             }
             let children: Vec<Arc<dyn ExecutionPlan>> =
@@ -51,10 +51,14 @@ impl PhysicalOptimizerRule for JoinsInTurn {
     }
 }
 
+fn is_join(node: &Arc<dyn ExecutionPlan>) -> bool {
+    node.is::<CrossJoinExec>() || node.is::<HashJoinExec>() || node.is::<NestedLoopJoinExec>()
+}
+
 fn holds_memory(plan: &Arc<dyn ExecutionPlan>) -> Result<bool> {
     let mut holds = false;
     plan.apply(|node| {
-        holds |= node.is::<AggregateExec>() || node.is::<SortExec>();
+        holds |= is_join(node) || node.is::<AggregateExec>() || node.is::<SortExec>();
         Ok(if holds { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     Ok(holds)

@@ -22,6 +22,17 @@ pub fn when(condition: impl Into<Expr>) -> When {
 }
 
 /// A condition that waits for its value; see [`when`].
+///
+/// ```
+/// # use partita::prelude::*;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+/// # let ctx = Context::builder().build()?;
+/// let frame = ctx.sql("SELECT 20 AS delay").await?;
+/// let waiting: partita::When = when(col("delay").gt(15));
+/// let values: Vec<(String,)> = frame.select(waiting.then("late").end())?.collect_into().await?;
+/// assert_eq!(values[0].0, "late");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a condition wants a value: .then(…)"]
 pub struct When {
@@ -31,6 +42,17 @@ pub struct When {
 
 impl When {
     /// The value where the condition holds.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.sql("SELECT 4 AS n").await?;
+    /// let value = when((col("n") % 2).eq(0)).then(col("n") / 2).otherwise(col("n"));
+    /// let values: Vec<(i64,)> = frame.select(value)?.collect_into().await?;
+    /// assert_eq!(values, [(2,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn then(mut self, value: impl Into<Expr>) -> Case {
         self.branches.push((self.condition, value.into()));
         Case { branches: self.branches }
@@ -38,6 +60,17 @@ impl When {
 }
 
 /// Conditions with their values; see [`when`].
+///
+/// ```
+/// # use partita::prelude::*;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+/// # let ctx = Context::builder().build()?;
+/// let frame = ctx.sql("SELECT 20 AS delay").await?;
+/// let open: partita::Case = when(col("delay").gt(60)).then("very late");
+/// let values: Vec<(String,)> = frame.select(open.otherwise("fine"))?.collect_into().await?;
+/// assert_eq!(values[0].0, "fine");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a choice is made an expression by .otherwise(…) or .end()"]
 pub struct Case {
@@ -46,16 +79,49 @@ pub struct Case {
 
 impl Case {
     /// Another condition, asked where none before holds.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.sql("SELECT 3 AS n").await?;
+    /// let value = when(col("n").lt(2)).then("few").when(col("n").lt(9)).then("some").end();
+    /// let values: Vec<(String,)> = frame.select(value)?.collect_into().await?;
+    /// assert_eq!(values[0].0, "some");
+    /// # Ok(()) }
+    /// ```
     pub fn when(self, condition: impl Into<Expr>) -> When {
         When { branches: self.branches, condition: condition.into() }
     }
 
     /// The value where no condition holds.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.sql("SELECT 3 AS n").await?;
+    /// let value = when(col("n").lt(2)).then("few").otherwise("many");
+    /// let values: Vec<(String,)> = frame.select(value)?.collect_into().await?;
+    /// assert_eq!(values[0].0, "many");
+    /// # Ok(()) }
+    /// ```
     pub fn otherwise(self, value: impl Into<Expr>) -> Expr {
         self.expr(Some(value.into()))
     }
 
     /// NULL where no condition holds.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.sql("SELECT 3 AS n").await?;
+    /// let value = when(col("n").lt(2)).then(col("n")).end();
+    /// let values: Vec<(Option<i64>,)> = frame.select(value)?.collect_into().await?;
+    /// assert_eq!(values, [(None,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn end(self) -> Expr {
         self.expr(None)
     }

@@ -5,8 +5,22 @@ use super::{Expr, col};
 /// One column, by name or as an expression. Text is a name here, never a literal.
 ///
 /// See [`IntoColumns`] for an example.
+///
+/// ```
+/// # use partita::prelude::*;
+/// fn share(column: impl IntoColumn) -> Expr {
+///     let column = column.into_column();
+///     column.clone() / sum(column).over((), ())
+/// }
+/// assert_eq!(share("a"), share(col("a")));
+/// ```
 pub trait IntoColumn {
     /// The column as an expression.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// assert_eq!("a".into_column(), col("a"));
+    /// ```
     fn into_column(self) -> Expr;
 }
 
@@ -49,6 +63,11 @@ name_is_column!(&str, String, &String);
 /// ```
 pub trait IntoColumns {
     /// The columns as expressions.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// assert_eq!(["a", "b"].into_columns(), [col("a"), col("b")]);
+    /// ```
     fn into_columns(self) -> Vec<Expr>;
 }
 

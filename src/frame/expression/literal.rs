@@ -41,6 +41,16 @@ pub fn date(text: &str) -> Result<Expr> {
 /// An instant without a time zone, written `2013-01-31 12:30:00`.
 ///
 /// Errors: text that is none. See [`date`] for an example.
+///
+/// ```
+/// # use partita::prelude::*;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+/// # let ctx = Context::builder().build()?;
+/// let frame = ctx.sql("SELECT TIMESTAMP '2013-01-31 15:00:00' AS at").await?;
+/// let afternoon = frame.filter(col("at").gt(timestamp("2013-01-31 12:00:00")?))?;
+/// assert_eq!(afternoon.count().await?, 1);
+/// # Ok(()) }
+/// ```
 pub fn timestamp(text: &str) -> Result<Expr> {
     parsed(text, DataType::Timestamp(TimeUnit::Nanosecond, None), "timestamp", "2013-01-31 12:30:00")
 }
@@ -48,6 +58,17 @@ pub fn timestamp(text: &str) -> Result<Expr> {
 /// A length of time, written `3 months`, `1 day 2 hours` or `90 seconds`.
 ///
 /// Errors: text that is none. See [`date`] for an example.
+///
+/// ```
+/// # use partita::prelude::*;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+/// # let ctx = Context::builder().build()?;
+/// let frame = ctx.sql("SELECT DATE '2013-01-31' AS day").await?;
+/// let later = col("day") + interval("1 month")?;
+/// let values: Vec<(i64,)> = frame.select(later.dt().day())?.collect_into().await?;
+/// assert_eq!(values, [(28,)]);
+/// # Ok(()) }
+/// ```
 pub fn interval(text: &str) -> Result<Expr> {
     parsed(text, DataType::Interval(IntervalUnit::MonthDayNano), "interval", "3 months")
 }

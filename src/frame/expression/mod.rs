@@ -91,36 +91,105 @@ pub fn col(name: impl Into<String>) -> Expr {
 
 impl Expr {
     /// The same value under a name of its own.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.range(0..3)?.select((col("value") * 2).alias("double"))?;
+    /// assert_eq!(frame.columns(), ["double"]);
+    /// # Ok(()) }
+    /// ```
     pub fn alias(self, name: impl Into<String>) -> Self {
         Self(self.0.alias(name))
     }
 
     /// The value as another type; a value that does not fit is an error of the run.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.sql("SELECT '12' AS t").await?;
+    /// let values: Vec<(i64,)> = frame.select(col("t").cast(DataType::Int64))?.collect_into().await?;
+    /// assert_eq!(values, [(12,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn cast(self, kind: DataType) -> Self {
         Self(engine::cast(self.0, kind))
     }
 
     /// The value as another type, NULL where it does not fit.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.sql("SELECT 'twelve' AS t").await?;
+    /// let values: Vec<(Option<i64>,)> = frame.select(col("t").try_cast(DataType::Int64))?.collect_into().await?;
+    /// assert_eq!(values, [(None,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn try_cast(self, kind: DataType) -> Self {
         Self(engine::try_cast(self.0, kind))
     }
 
     /// The field of a struct, or the value of a map at a key of text.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.sql("SELECT {'a': 1, 'B': 'x'} AS s").await?;
+    /// let values: Vec<(i64,)> = frame.select(col("s").field("a"))?.collect_into().await?;
+    /// assert_eq!(values, [(1,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn field(self, name: impl Into<String>) -> Self {
         Self(datafusion::functions::core::expr_fn::get_field(self.0, name.into()))
     }
 
     /// Functions of text: `col("name").str().upper()`.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.sql("SELECT 'ada' AS name").await?;
+    /// let values: Vec<(String,)> = frame.select(col("name").str().upper())?.collect_into().await?;
+    /// assert_eq!(values[0].0, "ADA");
+    /// # Ok(()) }
+    /// ```
     pub fn str(self) -> Text {
         Text(self)
     }
 
     /// Functions of dates and times: `col("day").dt().month()`.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.sql("SELECT DATE '2013-07-04' AS day").await?;
+    /// let values: Vec<(i64,)> = frame.select(col("day").dt().month())?.collect_into().await?;
+    /// assert_eq!(values, [(7,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn dt(self) -> Time {
         Time(self)
     }
 
     /// Functions of lists: `col("tags").list().len()`.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.sql("SELECT ['a', 'b'] AS tags").await?;
+    /// let values: Vec<(i64,)> = frame.select(col("tags").list().len())?.collect_into().await?;
+    /// assert_eq!(values, [(2,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn list(self) -> List {
         List(self)
     }

@@ -55,6 +55,17 @@ impl Expr {
     /// SQL.
     ///
     /// An expression with no such function inside stays as it is.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.sql("SELECT * FROM (VALUES ('a', 1), ('a', 3), ('b', 5)) AS t (team, n)").await?;
+    /// let frame = frame.select([col("n"), sum("n").over("team", ()).alias("of_team")])?.sort("n")?;
+    /// let values: Vec<(i64, i64)> = frame.collect_into().await?;
+    /// assert_eq!(values, [(1, 4), (3, 4), (5, 5)]);
+    /// # Ok(()) }
+    /// ```
     pub fn over(self, partition_by: impl IntoColumns, order_by: impl IntoOrders) -> Self {
         let (partition_by, order_by) = (engines(partition_by.into_columns()), sorts(order_by));
         let given = |function: WindowFunction| {
@@ -74,6 +85,16 @@ impl Expr {
     }
 
     /// Of an aggregate: over the rows where `condition` holds alone. Of any other value: NULL where it does not hold.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.range(0..5)?;
+    /// let values: Vec<(i64,)> = frame.agg(sum("value").filter(col("value").gt(2)))?.collect_into().await?;
+    /// assert_eq!(values, [(7,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn filter(self, condition: impl Into<Self>) -> Self {
         let condition = condition.into();
         let mut found = false;
@@ -90,53 +111,153 @@ impl Expr {
     }
 
     /// The value `rows` rows before, or behind where `rows` is negative; NULL where there is none.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.range(1..4)?.with_column("before", col("value").shift(1).over((), "value"))?;
+    /// let values: Vec<(i64, Option<i64>)> = frame.sort("value")?.collect_into().await?;
+    /// assert_eq!(values, [(1, None), (2, Some(1)), (3, Some(2))]);
+    /// # Ok(()) }
+    /// ```
     pub fn shift(self, rows: i64) -> Self {
         let function = if rows < 0 { lead_lag::lead_udwf() } else { lead_lag::lag_udwf() };
         window(function, vec![self.0, lit(rows.saturating_abs()).0])
     }
 
     /// The value less that of `rows` rows before.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.range(1..4)?.with_column("change", (col("value") * col("value")).diff(1).over((), "value"))?;
+    /// let values: Vec<(i64, Option<i64>)> = frame.sort("value")?.collect_into().await?;
+    /// assert_eq!(values, [(1, None), (2, Some(3)), (3, Some(5))]);
+    /// # Ok(()) }
+    /// ```
     pub fn diff(self, rows: i64) -> Self {
         self.clone() - self.shift(rows)
     }
 
     /// The mean of this row's value and those of the `rows - 1` rows before; NULL until there are so many, and where one
     /// of them is NULL, as in pandas.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.range(1..4)?.with_column("mean_of_2", col("value").rolling_mean(2).over((), "value"))?;
+    /// let values: Vec<(i64, Option<f64>)> = frame.sort("value")?.collect_into().await?;
+    /// assert_eq!(values, [(1, None), (2, Some(1.5)), (3, Some(2.5))]);
+    /// # Ok(()) }
+    /// ```
     pub fn rolling_mean(self, rows: u32) -> Self {
         self.rolling(average::avg_udaf(), rows)
     }
 
     /// The sum of the last values; NULLs as for [`rolling_mean`](Self::rolling_mean).
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.range(1..4)?.with_column("sum_of_2", col("value").rolling_sum(2).over((), "value"))?;
+    /// let values: Vec<(i64, Option<i64>)> = frame.sort("value")?.collect_into().await?;
+    /// assert_eq!(values, [(1, None), (2, Some(3)), (3, Some(5))]);
+    /// # Ok(()) }
+    /// ```
     pub fn rolling_sum(self, rows: u32) -> Self {
         self.rolling(sum::sum_udaf(), rows)
     }
 
     /// The least of the last values; NULLs as for [`rolling_mean`](Self::rolling_mean).
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.range(1..4)?.with_column("low", col("value").rolling_min(2).over((), "value"))?;
+    /// let values: Vec<(i64, Option<i64>)> = frame.sort("value")?.collect_into().await?;
+    /// assert_eq!(values, [(1, None), (2, Some(1)), (3, Some(2))]);
+    /// # Ok(()) }
+    /// ```
     pub fn rolling_min(self, rows: u32) -> Self {
         self.rolling(min_max::min_udaf(), rows)
     }
 
     /// The greatest of the last values; NULLs as for [`rolling_mean`](Self::rolling_mean).
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.range(1..4)?.with_column("high", col("value").rolling_max(2).over((), "value"))?;
+    /// let values: Vec<(i64, Option<i64>)> = frame.sort("value")?.collect_into().await?;
+    /// assert_eq!(values, [(1, None), (2, Some(2)), (3, Some(3))]);
+    /// # Ok(()) }
+    /// ```
     pub fn rolling_max(self, rows: u32) -> Self {
         self.rolling(min_max::max_udaf(), rows)
     }
 
     /// The sum of all values up to this row, NULLs left out.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.range(1..4)?.with_column("so_far", col("value").cumsum().over((), "value"))?;
+    /// let values: Vec<(i64, i64)> = frame.sort("value")?.collect_into().await?;
+    /// assert_eq!(values, [(1, 1), (2, 3), (3, 6)]);
+    /// # Ok(()) }
+    /// ```
     pub fn cumsum(self) -> Self {
         self.framed(sum::sum_udaf(), None)
     }
 
     /// The least value up to this row.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.range(1..4)?.with_column("lowest", (col("value") % 3).cummin().over((), "value"))?;
+    /// let values: Vec<(i64, i64)> = frame.sort("value")?.collect_into().await?;
+    /// assert_eq!(values, [(1, 1), (2, 1), (3, 0)]);
+    /// # Ok(()) }
+    /// ```
     pub fn cummin(self) -> Self {
         self.framed(min_max::min_udaf(), None)
     }
 
     /// The greatest value up to this row.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.range(1..4)?.with_column("highest", (col("value") % 3).cummax().over((), "value"))?;
+    /// let values: Vec<(i64, i64)> = frame.sort("value")?.collect_into().await?;
+    /// assert_eq!(values, [(1, 1), (2, 2), (3, 2)]);
+    /// # Ok(()) }
+    /// ```
     pub fn cummax(self) -> Self {
         self.framed(min_max::max_udaf(), None)
     }
 
     /// The number of values up to this row, NULLs left out.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.range(1..4)?.with_column("known", col("value").null_if(2).cumcount().over((), "value"))?;
+    /// let values: Vec<(i64, i64)> = frame.sort("value")?.collect_into().await?;
+    /// assert_eq!(values, [(1, 1), (2, 1), (3, 2)]);
+    /// # Ok(()) }
+    /// ```
     pub fn cumcount(self) -> Self {
         self.framed(count::count_udaf(), None)
     }
@@ -193,21 +314,63 @@ pub fn row_number() -> Expr {
 }
 
 /// The rank of a row in its order, from 1, with gaps behind equals; see [`row_number`] for an example.
+///
+/// ```
+/// # use partita::prelude::*;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+/// # let ctx = Context::builder().build()?;
+/// let frame = ctx.sql("SELECT * FROM (VALUES (5), (5), (3)) AS t (points)").await?;
+/// let ranked = frame.with_column("rank", rank().over((), col("points").descending()))?.sort("rank")?;
+/// let values: Vec<(i64, i64)> = ranked.collect_into().await?;
+/// assert_eq!(values, [(5, 1), (5, 1), (3, 3)]);
+/// # Ok(()) }
+/// ```
 pub fn rank() -> Expr {
     window(ranks::rank_udwf(), vec![])
 }
 
 /// The rank of a row in its order, from 1, without gaps; see [`row_number`] for an example.
+///
+/// ```
+/// # use partita::prelude::*;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+/// # let ctx = Context::builder().build()?;
+/// let frame = ctx.sql("SELECT * FROM (VALUES (5), (5), (3)) AS t (points)").await?;
+/// let ranked = frame.with_column("rank", dense_rank().over((), col("points").descending()))?.sort("rank")?;
+/// let values: Vec<(i64, i64)> = ranked.collect_into().await?;
+/// assert_eq!(values, [(5, 1), (5, 1), (3, 2)]);
+/// # Ok(()) }
+/// ```
 pub fn dense_rank() -> Expr {
     window(ranks::dense_rank_udwf(), vec![])
 }
 
 /// The rank of a row as a share from 0 to 1; see [`row_number`] for an example.
+///
+/// ```
+/// # use partita::prelude::*;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+/// # let ctx = Context::builder().build()?;
+/// let frame = ctx.range(0..3)?.with_column("share", percent_rank().over((), "value"))?;
+/// let values: Vec<(i64, f64)> = frame.sort("value")?.collect_into().await?;
+/// assert_eq!(values, [(0, 0.0), (1, 0.5), (2, 1.0)]);
+/// # Ok(()) }
+/// ```
 pub fn percent_rank() -> Expr {
     window(ranks::percent_rank_udwf(), vec![])
 }
 
 /// The number, from 1, of the one of `buckets` equal parts that a row falls into; see [`row_number`] for an example.
+///
+/// ```
+/// # use partita::prelude::*;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+/// # let ctx = Context::builder().build()?;
+/// let frame = ctx.range(0..4)?.with_column("half", ntile(2).over((), "value"))?;
+/// let values: Vec<(i64, i64)> = frame.sort("value")?.collect_into().await?;
+/// assert_eq!(values, [(0, 1), (1, 1), (2, 2), (3, 2)]);
+/// # Ok(()) }
+/// ```
 pub fn ntile(buckets: u32) -> Expr {
     window(ntiles::ntile_udwf(), vec![lit(buckets).0])
 }

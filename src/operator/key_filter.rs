@@ -1,0 +1,257 @@
+//! Rows of a scan that no join above has a partner for, left out at once.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use datafusion::arrow::array::{Array, BooleanArray};
+use datafusion::arrow::compute::{BatchCoalescer, and, prep_null_mask_filter};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::cast::as_boolean_array;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, ScalarValue, Statistics};
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::{DynamicFilterPhysicalExpr, Literal};
+use datafusion::physical_plan::execution_plan::CardinalityEffect;
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::{
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties,
+    ReplaceChildrenOptions,
+};
+use futures::{Stream, StreamExt};
+
+use crate::error::Error;
+
+/// Applies the filters that joins above have found from their build sides to the rows of a scan.
+///
+/// ```text
+/// SpillingHashJoinExec ── keys of its build side ──┐
+///   …                                              ▼
+///   RepartitionExec                        filter, once it is known
+///     KeyFilterExec  ◄─────────────────────────────┘
+///       DataSourceExec                     (which leaves out row groups by it)
+/// ```
+///
+/// The engine's scan uses such a filter for whole row groups; row by row it would have to decode columns twice, which
+/// costs other queries more than it saves. Here each filter is tried on some batches at a time, and left alone for more
+/// of them where it lets most rows pass. It never changes what comes out of the joins, so it need not be applied.
+#[derive(Debug)]
+pub(crate) struct KeyFilterExec {
+    input: Arc<dyn ExecutionPlan>,
+    filters: Vec<Arc<dyn PhysicalExpr>>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl KeyFilterExec {
+    /// `filters` are dynamic filters over the columns of `input`.
+    pub(crate) fn new(input: Arc<dyn ExecutionPlan>, filters: Vec<Arc<dyn PhysicalExpr>>) -> Self {
+        Self { input, filters, metrics: ExecutionPlanMetricsSet::new() }
+    }
+
+    pub(crate) fn filters(&self) -> &[Arc<dyn PhysicalExpr>] {
+        &self.filters
+    }
+}
+
+impl DisplayAs for KeyFilterExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyFilterExec: filters={}", self.filters.len())
+    }
+}
+
+impl ExecutionPlan for KeyFilterExec {
+    fn name(&self) -> &str {
+        "KeyFilterExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.input.properties()
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        match <[_; 1]>::try_from(children) {
+            Ok([input]) => Ok(Arc::new(Self::new(input, self.filters.clone()))),
+            Err(_) => Err(Error::internal("a filter by keys has one input").into()),
+        }
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        for filter in &self.filters {
+            if f(filter)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let input = self.input.execute(partition, Arc::clone(&context))?;
+        let filters = self.filters.iter().map(|filter| Trial::new(Arc::clone(filter))).collect();
+        let rows = context.session_config().batch_size();
+        // A large batch that nothing is left out of goes on as it is.
+        let kept = BatchCoalescer::new(input.schema(), rows).with_biggest_coalesce_batch_size(Some(rows / 2));
+        let baseline = BaselineMetrics::new(&self.metrics, partition);
+        Ok(Box::pin(Filtered { input, filters, kept, baseline, ended: false }))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
+        vec![ChildStats::At(partition)]
+    }
+
+    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        Ok(Arc::new(inputs[0].as_ref().clone().to_inexact()))
+    }
+
+    fn cardinality_effect(&self) -> CardinalityEffect {
+        CardinalityEffect::LowerEqual
+    }
+}
+
+/// One filter, and whether it is worth its while.
+struct Trial {
+    filter: Arc<dyn PhysicalExpr>,
+    batches: u32,
+    seen: usize,
+    passed: usize,
+    /// Batches to come that it is not applied to.
+    resting: u32,
+}
+
+impl Trial {
+    /// So many batches tell what a filter leaves out.
+    const LONG: u32 = 8;
+
+    /// A filter that lets most rows pass is tried again after so many.
+    const REST: u32 = 120;
+
+    fn new(filter: Arc<dyn PhysicalExpr>) -> Self {
+        Self { filter, batches: 0, seen: 0, passed: 0, resting: 0 }
+    }
+
+    /// The rows that may have partners; none where all may.
+    fn mask(&mut self, batch: &RecordBatch) -> Result<Option<BooleanArray>> {
+        if self.resting > 0 {
+            self.resting -= 1;
+            return Ok(None);
+        }
+        if !is_known(&self.filter)? {
+            return Ok(None);
+        }
+        let mask = self.filter.evaluate(batch)?.into_array(batch.num_rows())?;
+        let mask = as_boolean_array(&mask)?;
+        let mask = if mask.null_count() > 0 { prep_null_mask_filter(mask) } else { mask.clone() };
+        self.note(mask.len(), mask.true_count());
+        Ok(Some(mask))
+    }
+
+    fn note(&mut self, seen: usize, passed: usize) {
+        self.batches += 1;
+        self.seen += seen;
+        self.passed += passed;
+        if self.batches == Self::LONG {
+            if self.passed > self.seen / 5 * 3 {
+                self.resting = Self::REST;
+            }
+            (self.batches, self.seen, self.passed) = (0, 0, 0);
+        }
+    }
+}
+
+/// Whether the join has said anything yet.
+fn is_known(filter: &Arc<dyn PhysicalExpr>) -> Result<bool> {
+    let Some(dynamic) = filter.downcast_ref::<DynamicFilterPhysicalExpr>() else { return Ok(true) };
+    let current = dynamic.current()?;
+    let literal = current.downcast_ref::<Literal>();
+    Ok(literal.is_none_or(|literal| *literal.value() != ScalarValue::Boolean(Some(true))))
+}
+
+struct Filtered {
+    input: SendableRecordBatchStream,
+    filters: Vec<Trial>,
+    /// Rows that are left of several batches, as one.
+    kept: BatchCoalescer,
+    baseline: BaselineMetrics,
+    ended: bool,
+}
+
+impl Filtered {
+    fn keep(&mut self, batch: RecordBatch) -> Result<()> {
+        let mut mask: Option<BooleanArray> = None;
+        for filter in &mut self.filters {
+            mask = match (mask, filter.mask(&batch)?) {
+                (Some(before), Some(more)) => Some(and(&before, &more)?),
+                (before, more) => before.or(more),
+            };
+        }
+        match mask {
+            Some(mask) if mask.has_false() => Ok(self.kept.push_batch_with_filter(batch, &mask)?),
+            _ => Ok(self.kept.push_batch(batch)?),
+        }
+    }
+}
+
+impl Stream for Filtered {
+    type Item = Result<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Some(batch) = self.kept.next_completed_batch() {
+                return self.baseline.record_poll(Poll::Ready(Some(Ok(batch))));
+            }
+            if self.ended {
+                return self.baseline.record_poll(Poll::Ready(None));
+            }
+            let kept = match ready!(self.input.poll_next_unpin(cx)) {
+                Some(Ok(batch)) => {
+                    let timer = self.baseline.elapsed_compute().clone();
+                    let _timer = timer.timer();
+                    self.keep(batch)
+                }
+                Some(Err(error)) => Err(error),
+                None => {
+                    self.ended = true;
+                    self.kept.finish_buffered_batch().map_err(Into::into)
+                }
+            };
+            if let Err(error) = kept {
+                return Poll::Ready(Some(Err(error)));
+            }
+        }
+    }
+}
+
+impl RecordBatchStream for Filtered {
+    fn schema(&self) -> SchemaRef {
+        self.input.schema()
+    }
+}
