@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use datafusion::arrow::array::{Array, BooleanArray};
-use datafusion::arrow::compute::{BatchCoalescer, and, prep_null_mask_filter};
+use datafusion::arrow::compute::{BatchCoalescer, filter_record_batch, prep_null_mask_filter};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::cast::as_boolean_array;
@@ -143,6 +143,8 @@ struct Trial {
     batches: u32,
     seen: usize,
     passed: usize,
+    /// The share of the rows that it has let pass lately.
+    share: f64,
     /// Batches to come that it is not applied to.
     resting: u32,
 }
@@ -151,11 +153,14 @@ impl Trial {
     /// So many batches tell what a filter leaves out.
     const LONG: u32 = 8;
 
-    /// A filter that lets most rows pass is tried again after so many.
+    /// A filter that lets a larger share of the rows pass costs more than it saves: asking it is as dear as joining.
+    const WORTH: f64 = 0.4;
+
+    /// Such a filter is tried again after so many batches.
     const REST: u32 = 120;
 
     fn new(filter: Arc<dyn PhysicalExpr>) -> Self {
-        Self { filter, batches: 0, seen: 0, passed: 0, resting: 0 }
+        Self { filter, batches: 0, seen: 0, passed: 0, share: 1.0, resting: 0 }
     }
 
     /// The rows that may have partners; none where all may.
@@ -179,7 +184,8 @@ impl Trial {
         self.seen += seen;
         self.passed += passed;
         if self.batches == Self::LONG {
-            if self.passed > self.seen / 5 * 3 {
+            self.share = self.passed as f64 / self.seen.max(1) as f64;
+            if self.share > Self::WORTH {
                 self.resting = Self::REST;
             }
             (self.batches, self.seen, self.passed) = (0, 0, 0);
@@ -205,18 +211,17 @@ struct Filtered {
 }
 
 impl Filtered {
-    fn keep(&mut self, batch: RecordBatch) -> Result<()> {
-        let mut mask: Option<BooleanArray> = None;
+    fn keep(&mut self, mut batch: RecordBatch) -> Result<()> {
         for filter in &mut self.filters {
-            mask = match (mask, filter.mask(&batch)?) {
-                (Some(before), Some(more)) => Some(and(&before, &more)?),
-                (before, more) => before.or(more),
-            };
+            if let Some(mask) = filter.mask(&batch)?.filter(BooleanArray::has_false) {
+                batch = filter_record_batch(&batch, &mask)?;
+            }
         }
-        match mask {
-            Some(mask) if mask.has_false() => Ok(self.kept.push_batch_with_filter(batch, &mask)?),
-            _ => Ok(self.kept.push_batch(batch)?),
+        // What leaves the most out comes first: the others have less to look at.
+        if self.filters.iter().any(|filter| filter.batches == 0) {
+            self.filters.sort_by(|a, b| a.share.total_cmp(&b.share));
         }
+        Ok(self.kept.push_batch(batch)?)
     }
 }
 
@@ -253,5 +258,39 @@ impl Stream for Filtered {
 impl RecordBatchStream for Filtered {
     fn schema(&self) -> SchemaRef {
         self.input.schema()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::{ArrayRef, Int64Array};
+    use datafusion::datasource::memory::MemorySourceConfig;
+    use datafusion::logical_expr::Operator;
+    use datafusion::physical_expr::expressions::{BinaryExpr, col, lit};
+    use futures::TryStreamExt;
+
+    use super::*;
+
+    /// Of 20 batches with the numbers below 100 each, how many rows come through, where the join lets those below
+    /// `bound` pass.
+    async fn kept(bound: Option<i64>) -> usize {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..100));
+        let batch = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
+        let scan = MemorySourceConfig::try_new_exec(&[vec![batch.clone(); 20]], batch.schema(), None).unwrap();
+        let column = col("n", &batch.schema()).unwrap();
+        let filter = Arc::new(DynamicFilterPhysicalExpr::new(vec![Arc::clone(&column)], lit(true)));
+        if let Some(bound) = bound {
+            filter.update(Arc::new(BinaryExpr::new(column, Operator::Lt, lit(bound)))).unwrap();
+        }
+        let filtered = KeyFilterExec::new(scan, vec![filter]);
+        let rows = filtered.execute(0, Arc::new(TaskContext::default())).unwrap();
+        rows.try_fold(0, |sum, batch| async move { Ok(sum + batch.num_rows()) }).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_filter_is_applied_where_it_leaves_much_out() {
+        assert_eq!(kept(None).await, 2000);
+        assert_eq!(kept(Some(10)).await, 200);
+        assert_eq!(kept(Some(90)).await, 8 * 90 + 12 * 100, "tried on eight batches, and left alone then");
     }
 }
