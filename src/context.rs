@@ -47,6 +47,14 @@ struct Inner {
 
 impl Context {
     /// Starts building a context.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// let ctx = Context::builder().memory_limit("512MB".parse()?).build()?;
+    /// assert_eq!(ctx.memory_limit().bytes(), 512_000_000);
+    /// # Ok(()) }
+    /// ```
     pub fn builder() -> ContextBuilder {
         ContextBuilder::default()
     }
@@ -56,6 +64,15 @@ impl Context {
     /// Statements that define things (CREATE, DROP, SET, USE …) take effect at once and give an empty frame.
     ///
     /// Errors: syntax, names and types, with the place in `text`.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let frame = ctx.sql("SELECT 40 + 2 AS answer").await?;
+    /// assert_eq!(frame.collect_into::<(i64,)>().await?, [(42,)]);
+    /// # Ok(()) }
+    /// ```
     pub async fn sql(&self, text: &str) -> Result<Frame> {
         self.sql_over(text, None).await
     }
@@ -163,21 +180,60 @@ impl Context {
     /// Gives `$name` in later statements the value that `text` says; see [`Parameters`](sql::Parameters).
     ///
     /// Errors: a name that is not a word.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// ctx.set_parameter("least", "15")?;
+    /// let frame = ctx.sql("SELECT value FROM generate_series(1, 20) WHERE value > $least").await?;
+    /// assert_eq!(frame.count().await?, 5);
+    /// # Ok(()) }
+    /// ```
     pub fn set_parameter(&self, name: &str, text: &str) -> Result<()> {
         self.inner.parameters.write().set(name, text)
     }
 
     /// Forgets a parameter; whether it was set.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// ctx.set_parameter("least", "15")?;
+    /// assert!(ctx.unset_parameter("least"));
+    /// assert!(ctx.sql("SELECT $least AS n").await.unwrap_err().is_user());
+    /// # Ok(()) }
+    /// ```
     pub fn unset_parameter(&self, name: &str) -> bool {
         self.inner.parameters.write().unset(name)
     }
 
     /// The parameters that are set.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// ctx.set_parameter("least", "15")?;
+    /// assert_eq!(ctx.parameters().iter().collect::<Vec<_>>(), [("least", "15".to_string())]);
+    /// # Ok(()) }
+    /// ```
     pub fn parameters(&self) -> Parameters {
         self.inner.parameters.read().clone()
     }
 
     /// Removes the spill folder at once, whatever still runs: for a program that is about to end.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let folder = tempfile::tempdir()?;
+    /// let ctx = Context::builder().spill_dir(folder.path()).build()?;
+    /// ctx.close();
+    /// assert_eq!(std::fs::read_dir(folder.path())?.count(), 0);
+    /// # Ok(()) }
+    /// ```
     pub fn close(&self) {
         self.memory().folder.remove();
     }
@@ -207,11 +263,27 @@ impl Context {
     }
 
     /// The memory limit in force.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// let ctx = Context::builder().memory_limit("1GB".parse()?).build()?;
+    /// assert_eq!(ctx.memory_limit().bytes(), 1_000_000_000);
+    /// # Ok(()) }
+    /// ```
     pub fn memory_limit(&self) -> MemoryLimit {
         self.memory().limit()
     }
 
     /// How many threads, and so partitions, a query uses.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// let ctx = Context::builder().threads(2).build()?;
+    /// assert_eq!(ctx.threads(), 2);
+    /// # Ok(()) }
+    /// ```
     pub fn threads(&self) -> usize {
         self.session().state().config().target_partitions()
     }
@@ -264,24 +336,57 @@ pub struct ContextBuilder {
 
 impl ContextBuilder {
     /// The memory limit; by default four fifths of the machine's memory or of its container's.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// let ctx = Context::builder().memory_limit(MemoryLimit::smallest()).build()?;
+    /// assert_eq!(ctx.memory_limit(), MemoryLimit::smallest());
+    /// # Ok(()) }
+    /// ```
     pub fn memory_limit(mut self, limit: MemoryLimit) -> Self {
         self.memory_limit = Some(limit);
         self
     }
 
     /// The number of threads and partitions of a query; by default the number of cores.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// let ctx = Context::builder().threads(4).build()?;
+    /// assert_eq!(ctx.threads(), 4);
+    /// # Ok(()) }
+    /// ```
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
         self
     }
 
     /// The folder that the private spill folder is made in; by default the system's folder for temporary files.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let folder = tempfile::tempdir()?;
+    /// let ctx = Context::builder().spill_dir(folder.path()).build()?;
+    /// assert_eq!(std::fs::read_dir(folder.path())?.count(), 1);
+    /// # Ok(()) }
+    /// ```
     pub fn spill_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.spill_dir = Some(folder.into());
         self
     }
 
     /// The most bytes all spill files together may take; by default nine tenths of what is free on their disk.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// let ctx = Context::builder().spill_limit(10_000_000_000).build()?;
+    /// assert_eq!(ctx.range(0..10)?.count().await?, 10);
+    /// # Ok(()) }
+    /// ```
     pub fn spill_limit(mut self, bytes: u64) -> Self {
         self.spill_limit = Some(bytes);
         self
@@ -290,6 +395,14 @@ impl ContextBuilder {
     /// Makes the context.
     ///
     /// Errors: no threads; a spill folder that cannot be made.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// assert!(Context::builder().threads(1).build().is_ok());
+    /// assert!(Context::builder().threads(0).build().unwrap_err().is_user());
+    /// # Ok(()) }
+    /// ```
     pub fn build(self) -> Result<Context> {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let threads = self.threads.unwrap_or_else(cores);

@@ -28,17 +28,32 @@ pub struct Span {
 
 impl Span {
     /// The place at `line` and `column`, in a text without a name.
+    ///
+    /// ```
+    /// let span = partita::Span::new(2, 8);
+    /// assert_eq!((span.line(), span.column(), span.file()), (2, 8, None));
+    /// ```
     pub fn new(line: u64, column: u64) -> Self {
         Self { file: None, line, column, width: 1, excerpt: None }
     }
 
     /// The same place in a named file.
+    ///
+    /// ```
+    /// let span = partita::Span::new(3, 14).in_file("late.sql");
+    /// assert_eq!(span.file(), Some("late.sql"));
+    /// ```
     pub fn in_file(mut self, file: impl Into<Arc<str>>) -> Self {
         self.file = Some(file.into());
         self
     }
 
     /// The same place, `width` characters wide, with the whole source line it stands in.
+    ///
+    /// ```
+    /// let span = partita::Span::new(2, 8).with_excerpt("SELECT carier FROM flights", 6);
+    /// assert_eq!(span.caret(), "2 | SELECT carier FROM flights\n  |        ^^^^^^");
+    /// ```
     pub fn with_excerpt(mut self, line: impl Into<Arc<str>>, width: usize) -> Self {
         self.excerpt = Some(line.into());
         self.width = width.max(1);
@@ -60,21 +75,51 @@ impl Span {
     }
 
     /// The file's name, when the text came from one.
+    ///
+    /// ```
+    /// use partita::Span;
+    /// assert_eq!(Span::new(1, 1).file(), None);
+    /// assert_eq!(Span::new(1, 1).in_file("late.sql").file(), Some("late.sql"));
+    /// ```
     pub fn file(&self) -> Option<&str> {
         self.file.as_deref()
     }
 
     /// The line, counted from 1.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let error = ctx.sql("SELECT\n  nothing").await.unwrap_err();
+    /// assert_eq!(error.span().unwrap().line(), 2);
+    /// # Ok(()) }
+    /// ```
     pub fn line(&self) -> u64 {
         self.line
     }
 
     /// The column in characters, counted from 1.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let error = ctx.sql("SELECT\n  nothing").await.unwrap_err();
+    /// assert_eq!(error.span().unwrap().column(), 3);
+    /// # Ok(()) }
+    /// ```
     pub fn column(&self) -> u64 {
         self.column
     }
 
     /// The source line with a caret below the place, two lines of text; empty without an excerpt.
+    ///
+    /// ```
+    /// use partita::Span;
+    /// assert_eq!(Span::new(1, 8).with_excerpt("SELECT x", 1).caret(), "1 | SELECT x\n  |        ^");
+    /// assert_eq!(Span::new(1, 8).caret(), "");
+    /// ```
     pub fn caret(&self) -> String {
         let Some(line) = &self.excerpt else { return String::new() };
         let margin = self.line.to_string();
@@ -140,21 +185,41 @@ impl Error {
     }
 
     /// A mistake in what the person asked for: syntax, an unknown name, a wrong option.
+    ///
+    /// ```
+    /// let error = partita::Error::user("there is no table 'flihgts'");
+    /// assert!(error.is_user());
+    /// ```
     pub fn user(message: impl Into<String>) -> Self {
         Self::new(Kind::User, message)
     }
 
     /// A value in the data that cannot be read or computed.
+    ///
+    /// ```
+    /// let error = partita::Error::data("line 3: 'x' is no number");
+    /// assert!(error.is_data());
+    /// ```
     pub fn data(message: impl Into<String>) -> Self {
         Self::new(Kind::Data, message)
     }
 
     /// The memory limit does not suffice.
+    ///
+    /// ```
+    /// let error = partita::Error::memory("a list of all rows does not fit");
+    /// assert!(error.is_memory());
+    /// ```
     pub fn memory(message: impl Into<String>) -> Self {
         Self::new(Kind::Memory, message)
     }
 
     /// The spill folder failed or is full.
+    ///
+    /// ```
+    /// let error = partita::Error::spill("the disk is full");
+    /// assert!(error.is_spill());
+    /// ```
     pub fn spill(message: impl Into<String>) -> Self {
         Self::new(Kind::Spill, message)
     }
@@ -165,27 +230,54 @@ impl Error {
     }
 
     /// A file or folder could not be read or written.
+    ///
+    /// ```
+    /// let error = partita::Error::io("cannot read 'a.csv'", std::io::Error::other("no such file"));
+    /// assert!(error.is_io());
+    /// assert_eq!(error.message(), "cannot read 'a.csv': no such file");
+    /// ```
     pub fn io(message: impl Into<String>, source: std::io::Error) -> Self {
         Self::new(Kind::Io, format!("{}: {source}", message.into())).with_source(source)
     }
 
     /// The query was cancelled.
+    ///
+    /// ```
+    /// let error = partita::Error::cancelled();
+    /// assert_eq!(error.to_string(), "the query was cancelled");
+    /// ```
     pub fn cancelled() -> Self {
         Self::new(Kind::Cancelled, "the query was cancelled")
     }
 
     /// A defect of Partita or of an engine below it.
+    ///
+    /// ```
+    /// let error = partita::Error::internal("a plan without columns");
+    /// assert!(!error.is_user() && !error.is_data());
+    /// ```
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(Kind::Internal, message)
     }
 
     /// The same error with advice, shown on a line of its own.
+    ///
+    /// ```
+    /// let error = partita::Error::user("no column 'mnth'").with_hint("did you mean 'month'?");
+    /// assert_eq!(error.report(), "no column 'mnth'\nhint: did you mean 'month'?");
+    /// ```
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self
     }
 
     /// The same error at a place in the SQL text.
+    ///
+    /// ```
+    /// use partita::{Error, Span};
+    /// let error = Error::user("no column 'mnth'").at(Span::new(1, 8));
+    /// assert_eq!(error.to_string(), "1:8: no column 'mnth'");
+    /// ```
     pub fn at(mut self, span: Span) -> Self {
         self.0.span = Some(span);
         self
@@ -214,57 +306,141 @@ impl Error {
     }
 
     /// The same error caused by another.
+    ///
+    /// ```
+    /// use std::error::Error;
+    /// let cause = "x".parse::<i64>().unwrap_err();
+    /// let error = partita::Error::data("'x' is no number").with_source(cause);
+    /// assert!(error.source().is_some());
+    /// ```
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
     /// The message alone, without place and hint.
+    ///
+    /// ```
+    /// use partita::{Error, Span};
+    /// let error = Error::user("no column 'mnth'").at(Span::new(1, 8));
+    /// assert_eq!(error.message(), "no column 'mnth'");
+    /// ```
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
     /// Advice, where there is some.
+    ///
+    /// ```
+    /// let error = "tabel".parse::<partita::sink::Format>().unwrap_err();
+    /// assert_eq!(error.hint(), Some("did you mean 'table'?"));
+    /// ```
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
     /// The place in the SQL text, where it is known.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let error = ctx.sql("SELECT nothing").await.unwrap_err();
+    /// assert_eq!(error.span().unwrap().to_string(), "1:8");
+    /// # Ok(()) }
+    /// ```
     pub fn span(&self) -> Option<&Span> {
         self.0.span.as_ref()
     }
 
     /// Whether the person's own words are at fault: syntax, names, types, options.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let error = ctx.sql("SELECT nothing").await.unwrap_err();
+    /// assert!(error.is_user());
+    /// # Ok(()) }
+    /// ```
     pub fn is_user(&self) -> bool {
         self.0.kind == Kind::User
     }
 
     /// Whether a value in the data is at fault.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("numbers.csv");
+    /// std::fs::write(&path, "n\n1\nx\n")?;
+    /// let source = Source::csv(&path).option("types", "n BIGINT")?;
+    /// let error = ctx.read(source).await?.compute().await.unwrap_err();
+    /// assert!(error.is_data());
+    /// # Ok(()) }
+    /// ```
     pub fn is_data(&self) -> bool {
         self.0.kind == Kind::Data
     }
 
     /// Whether the memory limit did not suffice.
+    ///
+    /// ```
+    /// let error = partita::Error::memory("a list of all rows does not fit");
+    /// assert!(error.is_memory() && !error.is_spill());
+    /// ```
     pub fn is_memory(&self) -> bool {
         self.0.kind == Kind::Memory
     }
 
     /// Whether the spill folder failed or reached its own limit.
+    ///
+    /// ```
+    /// let error = partita::Error::spill("the disk is full");
+    /// assert!(error.is_spill() && !error.is_memory());
+    /// ```
     pub fn is_spill(&self) -> bool {
         self.0.kind == Kind::Spill
     }
 
     /// Whether reading or writing a file failed.
+    ///
+    /// ```
+    /// use partita::script::Script;
+    /// let error = Script::read(std::path::Path::new("no/such/file.sql")).unwrap_err();
+    /// assert!(error.is_io());
+    /// ```
     pub fn is_io(&self) -> bool {
         self.0.kind == Kind::Io
     }
 
     /// Whether the query was cancelled, by Ctrl-C or [`Run::cancel`](crate::Run::cancel).
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # use futures::TryStreamExt;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let mut run = ctx.range(0..10)?.run().await?;
+    /// run.cancel();
+    /// assert!(run.try_next().await.unwrap_err().is_cancelled());
+    /// # Ok(()) }
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         self.0.kind == Kind::Cancelled
     }
 
     /// The whole report for a person: `place: message`, the source line with a caret, the hint.
+    ///
+    /// ```
+    /// use partita::{Error, Span};
+    /// let place = Span::new(1, 8).with_excerpt("SELECT mnth", 4);
+    /// let error = Error::user("no column 'mnth'").at(place).with_hint("did you mean 'month'?");
+    /// let report = "1:8: no column 'mnth'\n1 | SELECT mnth\n  |        ^^^^\nhint: did you mean 'month'?";
+    /// assert_eq!(error.report(), report);
+    /// ```
     pub fn report(&self) -> String {
         let mut text = self.to_string();
         if let Some(caret) = self.span().map(Span::caret).filter(|caret| !caret.is_empty()) {

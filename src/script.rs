@@ -16,6 +16,12 @@ use crate::sink::{self, Format, Sink, Style};
 use crate::sql::{self, Piece};
 
 /// A named piece of SQL text: a file, a command, standard input.
+///
+/// ```
+/// use partita::script::Script;
+/// let script = Script { name: Some("late.sql".into()), text: "SELECT 1".into() };
+/// assert_eq!(script.name.as_deref(), Some("late.sql"));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Script {
     /// What errors call it; none for text without a name.
@@ -26,6 +32,11 @@ pub struct Script {
 
 impl Script {
     /// Text without a name.
+    ///
+    /// ```
+    /// let script = partita::script::Script::new("SELECT 1; SELECT 2");
+    /// assert!(script.name.is_none());
+    /// ```
     pub fn new(text: impl Into<String>) -> Self {
         Self { name: None, text: text.into() }
     }
@@ -33,6 +44,13 @@ impl Script {
     /// The text of a file; `-` is standard input.
     ///
     /// Errors: a file that cannot be read or is not UTF-8.
+    ///
+    /// ```
+    /// use partita::script::Script;
+    /// let script = Script::read(std::path::Path::new("queries/quickstart.sql"))?;
+    /// assert_eq!(script.name.as_deref(), Some("queries/quickstart.sql"));
+    /// # Ok::<_, partita::Error>(())
+    /// ```
     pub fn read(path: &Path) -> Result<Self> {
         let text = match path.to_str() {
             Some("-") => io::read_to_string(io::stdin()),
@@ -53,6 +71,18 @@ impl Script {
 }
 
 /// What happens after a statement failed.
+///
+/// ```
+/// # use partita::prelude::*;
+/// # use partita::script::{Runner, Script, Settings};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+/// # let ctx = Context::builder().build()?;
+/// use partita::script::OnError;
+/// let mut runner = Runner::new(ctx, Settings { on_error: OnError::Continue, ..Settings::default() });
+/// assert!(!runner.run(&[Script::new("SELECT nothing; SELECT 1")]).await);
+/// assert_eq!(runner.report().statements().len(), 2);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnError {
     /// Nothing more runs.
@@ -63,6 +93,13 @@ pub enum OnError {
 }
 
 /// How statements run and what is shown of them.
+///
+/// ```
+/// use partita::script::Settings;
+/// use partita::sink::Format;
+/// let settings = Settings { format: Format::Csv, timing: true, ..Settings::default() };
+/// assert!(!settings.echo && settings.output.is_none());
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// The format of rows.
@@ -110,6 +147,16 @@ pub struct Runner {
 
 impl Runner {
     /// A runner that writes rows to standard output and notes to standard error.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # use partita::script::{Runner, Script, Settings};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let mut runner = Runner::new(ctx, Settings::default());
+    /// assert!(runner.run(&[Script::new("SELECT 1 AS one")]).await);
+    /// # Ok(()) }
+    /// ```
     pub fn new(context: Context, settings: Settings) -> Self {
         let report = Report::new(&context);
         let rows: OpenSink =
@@ -118,16 +165,56 @@ impl Runner {
     }
 
     /// Sends the rows of later queries elsewhere.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # use partita::script::{Runner, Script, Settings};
+    /// # use partita::sink::to_file;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("one.csv");
+    /// # let mut runner = Runner::new(ctx, Settings::default());
+    /// let file = path.clone();
+    /// runner.set_rows(Box::new(move |_| to_file(&file)));
+    /// runner.run_until_error(&Script::new("SELECT 1 AS one")).await?;
+    /// assert_eq!(std::fs::read_to_string(&path)?, "one\n1\n");
+    /// # Ok(()) }
+    /// ```
     pub fn set_rows(&mut self, rows: OpenSink) {
         self.rows = rows;
     }
 
     /// Sends later notes elsewhere.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # use partita::script::{Runner, Script, Settings};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let mut runner = Runner::new(ctx, Settings::default());
+    /// runner.set_notes(Box::new(std::io::sink()));
+    /// assert!(!runner.run(&[Script::new("SELECT nothing")]).await); // and nothing is told
+    /// # Ok(()) }
+    /// ```
     pub fn set_notes(&mut self, notes: Box<dyn Write + Send>) {
         self.notes = notes;
     }
 
     /// A runner in the same context, with the same settings, that the same watch looks at; its report is empty.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # use partita::script::{Runner, Script, Settings};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let mut runner = Runner::new(ctx, Settings::default());
+    /// runner.run_until_error(&Script::new("CREATE TABLE t AS SELECT 1 AS a")).await?;
+    /// let mut fork = runner.fork();
+    /// assert!(fork.report().statements().is_empty());
+    /// fork.run_until_error(&Script::new("SELECT a FROM t")).await?;
+    /// # Ok(()) }
+    /// ```
     pub fn fork(&self) -> Self {
         let mut fork = Self::new(self.context.clone(), self.settings.clone());
         fork.watch = self.watch.clone();
@@ -135,21 +222,67 @@ impl Runner {
     }
 
     /// The context that statements run in.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # use partita::script::{Runner, Script, Settings};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let mut runner = Runner::new(ctx, Settings::default());
+    /// runner.run_until_error(&Script::new("CREATE TABLE t AS SELECT 1 AS a")).await?;
+    /// assert_eq!(runner.context().table("t").await?.count().await?, 1);
+    /// # Ok(()) }
+    /// ```
     pub fn context(&self) -> &Context {
         &self.context
     }
 
     /// What the statements so far did.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # use partita::script::{Runner, Script, Settings};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let mut runner = Runner::new(ctx, Settings::default());
+    /// runner.run_until_error(&Script::new("SELECT 1; SELECT 2")).await?;
+    /// assert_eq!(runner.report().statements()[1].sql, "SELECT 2");
+    /// # Ok(()) }
+    /// ```
     pub fn report(&mut self) -> &mut Report {
         &mut self.report
     }
 
     /// A window on the statement that runs, for any thread.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # use partita::script::{Runner, Script, Settings};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let mut runner = Runner::new(ctx, Settings::default());
+    /// let watch = runner.watch();
+    /// runner.run_until_error(&Script::new("SELECT 1")).await?;
+    /// assert!(watch.look().is_none()); // nothing runs any more
+    /// # Ok(()) }
+    /// ```
     pub fn watch(&self) -> Watch {
         self.watch.clone()
     }
 
     /// Runs the statements of a script until one fails, and gives its error.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # use partita::script::{Runner, Script, Settings};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let mut runner = Runner::new(ctx, Settings::default());
+    /// let script = Script::new("CREATE TABLE t AS SELECT 1 AS a;\nSELECT b FROM t");
+    /// let error = runner.run_until_error(&script).await.unwrap_err();
+    /// assert_eq!(error.span().unwrap().line(), 2);
+    /// # Ok(()) }
+    /// ```
     pub async fn run_until_error(&mut self, script: &Script) -> Result<()> {
         for piece in &script.pieces()? {
             self.run_piece(script, piece, None).await?;
@@ -160,6 +293,17 @@ impl Runner {
     /// Runs scripts in order; whether all their statements succeeded. Errors are told in the notes and the report.
     ///
     /// Dropping the future ends the running query.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # use partita::script::{Runner, Script, Settings};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = Context::builder().build()?;
+    /// let mut runner = Runner::new(ctx, Settings::default());
+    /// let scripts = [Script::new("CREATE TABLE t AS SELECT 1 AS a"), Script::new("SELECT a FROM t")];
+    /// assert!(runner.run(&scripts).await);
+    /// # Ok(()) }
+    /// ```
     pub async fn run(&mut self, scripts: &[Script]) -> bool {
         let last_query = self.settings.output.as_ref().and_then(|_| last_query(scripts));
         let mut good = true;

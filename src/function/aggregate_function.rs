@@ -44,16 +44,45 @@ impl AggregateFunction {
     }
 
     /// The name that SQL calls it by.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # let total = aggregate_function(
+    /// #     "total", || 0_i64, |sum: &mut i64, n: i64| *sum += n, |sum, other| *sum += other, |sum| *sum,
+    /// # );
+    /// assert_eq!(total.name(), "total");
+    /// ```
     pub fn name(&self) -> &str {
         self.udf.name()
     }
 
     /// The function as plain data.
+    ///
+    /// ```
+    /// # use partita::prelude::*;
+    /// # let total = aggregate_function(
+    /// #     "total", || 0_i64, |sum: &mut i64, n: i64| *sum += n, |sum, other| *sum += other, |sum| *sum,
+    /// # );
+    /// assert!(total.definition().aggregate);
+    /// assert_eq!(total.definition().returns, "bigint");
+    /// ```
     pub fn definition(&self) -> &FunctionDefinition {
         &self.overload.definition
     }
 
     /// A call of it, for a grouping or a window.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # use partita::prelude::*;
+    /// # let ctx = Context::builder().build()?;
+    /// # let total = aggregate_function(
+    /// #     "total", || 0_i64, |sum: &mut i64, n: i64| *sum += n, |sum, other| *sum += other, |sum| *sum,
+    /// # );
+    /// let all = ctx.range(0..5)?.agg([total.call([col("value")])])?;
+    /// assert_eq!(all.collect_into::<(i64,)>().await?, [(10,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn call(&self, arguments: impl IntoColumns) -> Expr {
         let arguments = arguments.into_columns().into_iter().map(Into::into).collect();
         let call = Aggregated::new_udf(Arc::clone(&self.udf), arguments, false, None, vec![], None);

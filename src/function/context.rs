@@ -17,6 +17,16 @@ impl Context {
     /// types of arguments. See [`row_function`](crate::row_function) for an example.
     ///
     /// Errors: a name that is a function of the engine or an aggregate.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # use partita::prelude::*;
+    /// # let ctx = Context::builder().build()?;
+    /// ctx.register_function(&row_function("twice", |n: i64| 2 * n))?;
+    /// let rows: Vec<(i64,)> = ctx.sql("SELECT twice(21)").await?.collect_into().await?;
+    /// assert_eq!(rows, [(42,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn register_function(&self, function: &RowFunction) -> Result<()> {
         function
             .overloads()
@@ -27,6 +37,19 @@ impl Context {
     /// an example.
     ///
     /// Errors: a name that is a function of the engine or one of a row.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # use partita::prelude::*;
+    /// # let ctx = Context::builder().build()?;
+    /// # let total = aggregate_function(
+    /// #     "total", || 0_i64, |sum: &mut i64, n: i64| *sum += n, |sum, other| *sum += other, |sum| *sum,
+    /// # );
+    /// ctx.register_aggregate(&total)?;
+    /// let rows: Vec<(i64,)> = ctx.sql("SELECT total(value) FROM generate_series(1, 4)").await?.collect_into().await?;
+    /// assert_eq!(rows, [(10,)]);
+    /// # Ok(()) }
+    /// ```
     pub fn register_aggregate(&self, function: &AggregateFunction) -> Result<()> {
         self.catalog_functions().add(function.overload(), IfThere::Replace, self.session())
     }
@@ -49,6 +72,14 @@ impl Context {
     }
 
     /// The functions that people made, as plain data, by name; see [`FunctionDefinition`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = partita::Context::builder().build()?;
+    /// ctx.sql("CREATE FUNCTION twice(n BIGINT) RETURNS BIGINT RETURN 2 * n").await?;
+    /// assert_eq!(ctx.functions()[0].signature(), "twice(n bigint) RETURNS bigint");
+    /// # Ok(()) }
+    /// ```
     pub fn functions(&self) -> Vec<FunctionDefinition> {
         self.catalog_functions().definitions()
     }

@@ -44,6 +44,12 @@ pub struct FunctionDefinition {
 
 /// What a worker may take for a function, where its definition says so (`SET function_timeout = '1s'` behind its
 /// signature); none for what the session says.
+///
+/// ```
+/// use partita::{FunctionLimits, row_function};
+/// let twice = row_function("twice", |n: i64| 2 * n);
+/// assert_eq!(twice.definitions()[0].limits, FunctionLimits { timeout_ms: None, memory: None });
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FunctionLimits {
     /// The longest for a batch, in milliseconds.
@@ -53,6 +59,14 @@ pub struct FunctionLimits {
 }
 
 /// One parameter of a function, as plain data.
+///
+/// ```
+/// use partita::ParameterDefinition;
+/// let height = ParameterDefinition {
+///     name: "height".into(), data_type: "double".into(), default: Some("1".into()),
+/// };
+/// assert_eq!(height.to_string(), "height double DEFAULT 1");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ParameterDefinition {
     /// The name; empty where the function was made without names.
@@ -64,6 +78,12 @@ pub struct ParameterDefinition {
 }
 
 /// What a function is written in.
+///
+/// ```
+/// use partita::{Language, row_function};
+/// let twice = row_function("twice", |n: i64| 2 * n);
+/// assert_eq!(twice.definitions()[0].language, Language::Rust);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Language {
@@ -78,6 +98,12 @@ pub enum Language {
 }
 
 /// What a NULL among the arguments does.
+///
+/// ```
+/// use partita::{NullInput, row_function};
+/// let twice = row_function("twice", |n: i64| 2 * n);
+/// assert_eq!(twice.definitions()[0].null_input, NullInput::Called);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NullInput {
@@ -89,6 +115,12 @@ pub enum NullInput {
 
 impl FunctionDefinition {
     /// Name, parameters and result, as CREATE FUNCTION says them.
+    ///
+    /// ```
+    /// # use partita::row_function;
+    /// let twice = row_function("twice", |n: i64| 2 * n);
+    /// assert_eq!(twice.definitions()[0].signature(), "twice(bigint) RETURNS bigint");
+    /// ```
     pub fn signature(&self) -> String {
         format!("{}({}) RETURNS {}", self.name, self.parameter_list(), self.returns)
     }
@@ -99,6 +131,12 @@ impl FunctionDefinition {
     }
 
     /// A number that is the same for equal definitions, in every program on every machine.
+    ///
+    /// ```
+    /// # use partita::row_function;
+    /// let twice = row_function("twice", |n: i64| 2 * n).definitions().remove(0);
+    /// assert_eq!(twice.hash(), twice.clone().hash());
+    /// ```
     pub fn hash(&self) -> u64 {
         fnv(&serde_json::to_vec(self).unwrap_or_default())
     }
@@ -130,6 +168,11 @@ impl fmt::Display for ParameterDefinition {
 
 impl Language {
     /// The word after LANGUAGE.
+    ///
+    /// ```
+    /// # use partita::Language;
+    /// assert_eq!(Language::PythonColumns.name(), "PYTHON_COLUMNS");
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Self::Rust => "RUST",

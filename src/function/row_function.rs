@@ -48,16 +48,38 @@ impl RowFunction {
     }
 
     /// The name that SQL calls it by.
+    ///
+    /// ```
+    /// # use partita::row_function;
+    /// let twice = row_function("twice", |n: i64| 2 * n);
+    /// assert_eq!(twice.name(), "twice");
+    /// ```
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The function's overloads as plain data.
+    ///
+    /// ```
+    /// # use partita::row_function;
+    /// let twice = row_function("twice", |n: i64| 2 * n);
+    /// assert_eq!(twice.definitions()[0].returns, "bigint");
+    /// ```
     pub fn definitions(&self) -> Vec<FunctionDefinition> {
         self.overloads.iter().map(|overload| overload.definition.clone()).collect()
     }
 
     /// A call of it: an expression like any other. Its arguments are checked when a frame takes it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # use partita::prelude::*;
+    /// # let ctx = Context::builder().build()?;
+    /// let twice = row_function("twice", |n: i64| 2 * n);
+    /// let frame = ctx.range(1..3)?.with_column("twice", twice.call([col("value")]))?;
+    /// assert_eq!(frame.collect_into::<(i64, i64)>().await?, [(1, 2), (2, 4)]);
+    /// # Ok(()) }
+    /// ```
     pub fn call(&self, arguments: impl IntoColumns) -> Expr {
         let arguments = arguments.into_columns().into_iter().map(Into::into).collect();
         Engine::ScalarFunction(ScalarFunction::new_udf(Arc::clone(&self.udf), arguments)).into()
@@ -65,11 +87,27 @@ impl RowFunction {
 
     /// The same function, called anew for every row even where its arguments are equal: it reads a clock, draws a
     /// number, or does something that is seen outside.
+    ///
+    /// ```
+    /// # use partita::row_function;
+    /// let same = row_function("same", |n: i64| n).volatile();
+    /// assert_eq!(same.definitions()[0].volatility, "VOLATILE");
+    /// ```
     pub fn volatile(self) -> Self {
         self.changed(|overload| overload.definition.volatility = Volatility::Volatile.sql().to_string())
     }
 
     /// The same function with a declared type of its results: needed where [`Fields`](crate::Fields) come out.
+    ///
+    /// ```
+    /// # use datafusion::arrow::datatypes::{DataType, Field};
+    /// # use partita::{Fields, row_function};
+    /// #[derive(serde::Serialize)]
+    /// struct Point { x: i64 }
+    /// let fields = vec![Field::new("x", DataType::Int64, true)];
+    /// let point = row_function("point", |x: i64| Fields(Point { x })).returning(DataType::Struct(fields.into()));
+    /// assert_eq!(point.definitions()[0].returns, "struct(x bigint)");
+    /// ```
     pub fn returning(self, data_type: DataType) -> Self {
         self.changed(|overload| {
             overload.definition.returns = crate::sink::sql_type(&data_type);

@@ -53,6 +53,19 @@ use crate::error::Error;
 /// FairSpillPool of DataFusion looks at a consumer's own share only and never at the sum; this pool never grants past
 /// it. The infallible `grow`, which a few operators call after the fact, is counted all the same, so that the next
 /// request is refused.
+///
+/// ```
+/// # fn main() -> partita::Result<()> {
+/// # use std::sync::Arc;
+/// # use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool};
+/// # use partita::{MemoryLimit, memory::Budget};
+/// let budget = Arc::new(Budget::new(MemoryLimit::new(512_000_000)?));
+/// let pool: Arc<dyn MemoryPool> = budget.clone();
+/// let sort = MemoryConsumer::new("sort").with_can_spill(true).register(&pool);
+/// sort.try_grow(1_000_000)?;
+/// assert_eq!(budget.peak(), 1_000_000);
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Budget {
     resident: Sampler,
@@ -80,6 +93,20 @@ struct Consumer {
 }
 
 /// One consumer of the budget: an operator of a running query.
+///
+/// ```
+/// # fn main() -> partita::Result<()> {
+/// # use std::sync::Arc;
+/// # use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool};
+/// # use partita::{MemoryLimit, memory::Budget};
+/// # let budget = Arc::new(Budget::new(MemoryLimit::new(512_000_000)?));
+/// # let pool: Arc<dyn MemoryPool> = budget.clone();
+/// # let sort = MemoryConsumer::new("sort").with_can_spill(true).register(&pool);
+/// # sort.try_grow(1_000_000)?;
+/// let holder = &budget.holders()[0];
+/// assert_eq!((holder.name.as_str(), holder.spills, holder.reserved), ("sort", true, 1_000_000));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Holder {
     /// The operator's name for itself, with its partition.
@@ -106,6 +133,14 @@ fn headroom(limit: u64) -> u64 {
 
 impl Budget {
     /// A budget inside `limit`: its capacity is the limit less 48 MB and an eighth.
+    ///
+    /// ```
+    /// # fn main() -> partita::Result<()> {
+    /// use partita::{MemoryLimit, memory::Budget};
+    /// let budget = Budget::new(MemoryLimit::new(512_000_000)?);
+    /// assert_eq!(budget.capacity(), 400_000_000);
+    /// # Ok(()) }
+    /// ```
     pub fn new(limit: MemoryLimit) -> Self {
         let mut state = State { limit: 0, capacity: 0, reserved: 0, evictable: 0, peak: 0, consumers: HashMap::new() };
         state.set_limit(limit);
@@ -114,6 +149,15 @@ impl Budget {
 
     /// Moves the limit. Tables leave for disk until it fits; what operators hold already stays held, and requests are
     /// refused until it fits again.
+    ///
+    /// ```
+    /// # fn main() -> partita::Result<()> {
+    /// # use partita::{MemoryLimit, memory::Budget};
+    /// let budget = Budget::new(MemoryLimit::smallest());
+    /// budget.set_limit(MemoryLimit::new(512_000_000)?);
+    /// assert_eq!(budget.capacity(), 400_000_000);
+    /// # Ok(()) }
+    /// ```
     pub fn set_limit(&self, limit: MemoryLimit) {
         let over = {
             let mut state = self.state.lock();
@@ -136,22 +180,72 @@ impl Budget {
     }
 
     /// The most bytes that can be reserved together.
+    ///
+    /// ```
+    /// # use partita::{MemoryLimit, memory::Budget};
+    /// let budget = Budget::new(MemoryLimit::smallest());
+    /// assert_eq!(budget.capacity(), 64_000_000);
+    /// ```
     pub fn capacity(&self) -> usize {
         self.state.lock().capacity
     }
 
     /// The most bytes that were reserved together since [`Budget::reset_peak`].
+    ///
+    /// ```
+    /// # fn main() -> partita::Result<()> {
+    /// # use std::sync::Arc;
+    /// # use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool};
+    /// # use partita::{MemoryLimit, memory::Budget};
+    /// # let budget = Arc::new(Budget::new(MemoryLimit::new(512_000_000)?));
+    /// # let pool: Arc<dyn MemoryPool> = budget.clone();
+    /// # let sort = MemoryConsumer::new("sort").with_can_spill(true).register(&pool);
+    /// # sort.try_grow(1_000_000)?;
+    /// drop(sort);
+    /// assert_eq!(budget.peak(), 1_000_000);
+    /// # Ok(()) }
+    /// ```
     pub fn peak(&self) -> usize {
         self.state.lock().peak
     }
 
     /// Starts a new measurement of [`Budget::peak`].
+    ///
+    /// ```
+    /// # fn main() -> partita::Result<()> {
+    /// # use std::sync::Arc;
+    /// # use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool};
+    /// # use partita::{MemoryLimit, memory::Budget};
+    /// # let budget = Arc::new(Budget::new(MemoryLimit::new(512_000_000)?));
+    /// # let pool: Arc<dyn MemoryPool> = budget.clone();
+    /// # let sort = MemoryConsumer::new("sort").with_can_spill(true).register(&pool);
+    /// # sort.try_grow(1_000_000)?;
+    /// drop(sort);
+    /// budget.reset_peak();
+    /// assert_eq!(budget.peak(), 0);
+    /// # Ok(()) }
+    /// ```
     pub fn reset_peak(&self) {
         let mut state = self.state.lock();
         state.peak = state.reserved;
     }
 
     /// Who holds memory now, the largest first.
+    ///
+    /// ```
+    /// # fn main() -> partita::Result<()> {
+    /// # use std::sync::Arc;
+    /// # use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool};
+    /// # use partita::{MemoryLimit, memory::Budget};
+    /// # let budget = Arc::new(Budget::new(MemoryLimit::new(512_000_000)?));
+    /// # let pool: Arc<dyn MemoryPool> = budget.clone();
+    /// # let sort = MemoryConsumer::new("sort").with_can_spill(true).register(&pool);
+    /// # sort.try_grow(1_000_000)?;
+    /// for holder in budget.holders() {
+    ///     println!("{}: {} bytes", holder.name, holder.reserved);
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn holders(&self) -> Vec<Holder> {
         let mut holders: Vec<_> =
             self.state.lock().consumers.values().map(|consumer| consumer.holder.clone()).collect();

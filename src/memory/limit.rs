@@ -27,6 +27,12 @@ pub struct MemoryLimit(u64);
 
 impl MemoryLimit {
     /// A limit of that many bytes; an error below 128 MB.
+    ///
+    /// ```
+    /// # use partita::MemoryLimit;
+    /// assert_eq!(MemoryLimit::new(512_000_000).unwrap().to_string(), "512.0 MB");
+    /// assert!(MemoryLimit::new(1_000_000).is_err());
+    /// ```
     pub fn new(bytes: u64) -> Result<Self> {
         if bytes < SMALLEST {
             return Err(Error::user(format!(
@@ -39,11 +45,21 @@ impl MemoryLimit {
     }
 
     /// The smallest limit that is accepted, 128 MB.
+    ///
+    /// ```
+    /// # use partita::MemoryLimit;
+    /// assert_eq!(MemoryLimit::smallest(), "128MB".parse::<MemoryLimit>().unwrap());
+    /// ```
     pub fn smallest() -> Self {
         Self(SMALLEST)
     }
 
     /// The limit in bytes.
+    ///
+    /// ```
+    /// # use partita::MemoryLimit;
+    /// assert_eq!(MemoryLimit::smallest().bytes(), 128_000_000);
+    /// ```
     pub fn bytes(self) -> u64 {
         self.0
     }

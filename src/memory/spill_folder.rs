@@ -12,11 +12,31 @@ const PREFIX: &str = "partita-spill-";
 /// A folder below the spill directory, readable by its owner alone (0700), gone when dropped.
 ///
 /// What a killed run left is swept when the next folder is made beside it.
+///
+/// ```
+/// # fn main() -> partita::Result<()> {
+/// # let parent = tempfile::tempdir()?;
+/// use partita::memory::SpillFolder;
+/// let folder = SpillFolder::create(Some(parent.path()))?;
+/// let path = folder.path().to_path_buf();
+/// drop(folder);
+/// assert!(!path.exists());
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct SpillFolder(OwnedFolder);
 
 impl SpillFolder {
     /// Creates a folder below `parent` (by default the system's folder for temporary files) after sweeping there.
+    ///
+    /// ```
+    /// # fn main() -> partita::Result<()> {
+    /// # let parent = tempfile::tempdir()?;
+    /// # use partita::memory::SpillFolder;
+    /// let folder = SpillFolder::create(Some(parent.path()))?;
+    /// assert!(folder.path().starts_with(parent.path()));
+    /// # Ok(()) }
+    /// ```
     pub fn create(parent: Option<&Path>) -> Result<Self> {
         let parent = parent.map_or_else(std::env::temp_dir, Path::to_path_buf);
         let folder = fs::create_dir_all(&parent).and_then(|()| OwnedFolder::create(&parent, PREFIX));
@@ -27,11 +47,30 @@ impl SpillFolder {
     }
 
     /// Where the folder is.
+    ///
+    /// ```
+    /// # fn main() -> partita::Result<()> {
+    /// # let parent = tempfile::tempdir()?;
+    /// # use partita::memory::SpillFolder;
+    /// # let folder = SpillFolder::create(Some(parent.path()))?;
+    /// assert!(folder.path().is_dir());
+    /// # Ok(()) }
+    /// ```
     pub fn path(&self) -> &Path {
         self.0.path()
     }
 
     /// Removes the folder now. What is still written to it fails.
+    ///
+    /// ```
+    /// # fn main() -> partita::Result<()> {
+    /// # let parent = tempfile::tempdir()?;
+    /// # use partita::memory::SpillFolder;
+    /// # let folder = SpillFolder::create(Some(parent.path()))?;
+    /// folder.remove();
+    /// assert!(!folder.path().exists());
+    /// # Ok(()) }
+    /// ```
     pub fn remove(&self) {
         if let Err(error) = fs::remove_dir_all(self.path())
             && error.kind() != std::io::ErrorKind::NotFound
@@ -41,6 +80,17 @@ impl SpillFolder {
     }
 
     /// Bytes free on its disk, where the system tells.
+    ///
+    /// ```
+    /// # fn main() -> partita::Result<()> {
+    /// # let parent = tempfile::tempdir()?;
+    /// # use partita::memory::SpillFolder;
+    /// # let folder = SpillFolder::create(Some(parent.path()))?;
+    /// if let Some(bytes) = folder.free_bytes() {
+    ///     println!("{bytes} bytes are free");
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn free_bytes(&self) -> Option<u64> {
         let disk = nix::sys::statvfs::statvfs(self.path()).ok()?;
         // The types of these two differ between systems.

@@ -19,6 +19,17 @@ use crate::memory::{Memory, resident};
 use crate::plan::CancelFlag;
 
 /// What a query tells of itself while it runs and after.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+/// # let ctx = partita::Context::builder().build()?;
+/// # use futures::StreamExt;
+/// let mut run = ctx.sql("SELECT * FROM generate_series(1, 3)").await?.run().await?;
+/// while let Some(batch) = run.next().await { batch?; }
+/// let figures = run.figures();
+/// assert_eq!((figures.rows, figures.spilled_bytes), (3, 0));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Figures {
     /// Rows that came out so far; of a statement that writes, the rows it wrote.
@@ -44,6 +55,17 @@ pub struct Figures {
 }
 
 /// A handle on a running query that tells its figures at any time, from any thread.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+/// # let ctx = partita::Context::builder().build()?;
+/// # use futures::StreamExt;
+/// let mut run = ctx.sql("SELECT * FROM generate_series(1, 3)").await?.run().await?;
+/// let monitor = run.monitor();
+/// while let Some(batch) = run.next().await { batch?; }
+/// assert_eq!(monitor.figures().rows, 3);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Monitor {
     memory: Arc<Memory>,
@@ -69,6 +91,16 @@ impl Monitor {
 
     /// Ends the query from anywhere: its tasks stop, its memory and spill files go, and its [`Run`](crate::Run) yields a
     /// cancelled error at its next poll. Operators that compare rows without pause give up, too.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = partita::Context::builder().build()?;
+    /// # use futures::StreamExt;
+    /// let mut run = ctx.sql("SELECT * FROM generate_series(1, 3)").await?.run().await?;
+    /// run.monitor().cancel();
+    /// assert!(run.next().await.unwrap().unwrap_err().is_cancelled());
+    /// # Ok(()) }
+    /// ```
     pub fn cancel(&self) {
         self.cancelled.set();
         self.waker.wake();
@@ -81,6 +113,17 @@ impl Monitor {
     }
 
     /// What each operator has done until now.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = partita::Context::builder().build()?;
+    /// # use futures::StreamExt;
+    /// let mut run = ctx.sql("SELECT * FROM generate_series(1, 3)").await?.run().await?;
+    /// while let Some(batch) = run.next().await { batch?; }
+    /// let profile = run.monitor().profile();
+    /// assert_eq!(profile.figures().rows, 3);
+    /// # Ok(()) }
+    /// ```
     pub fn profile(&self) -> Profile {
         Profile::new(self)
     }
@@ -90,11 +133,32 @@ impl Monitor {
     }
 
     /// The physical plan; its metrics are live too.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = partita::Context::builder().build()?;
+    /// let run = ctx.sql("SELECT 1 AS a, 2 AS b").await?.run().await?;
+    /// let monitor = run.monitor();
+    /// assert_eq!(monitor.physical_plan().schema().fields().len(), 2);
+    /// # Ok(()) }
+    /// ```
     pub fn physical_plan(&self) -> &Arc<dyn ExecutionPlan> {
         &self.plan
     }
 
     /// What the query tells of itself now.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = partita::Context::builder().build()?;
+    /// # use futures::StreamExt;
+    /// # let mut run = ctx.sql("SELECT * FROM generate_series(1, 3)").await?.run().await?;
+    /// let monitor = run.monitor();
+    /// assert_eq!(monitor.figures().rows, 0);
+    /// while let Some(batch) = run.next().await { batch?; }
+    /// assert_eq!(monitor.figures().rows, 3);
+    /// # Ok(()) }
+    /// ```
     pub fn figures(&self) -> Figures {
         let mut sums = Sums::default();
         sums.add(self.plan.as_ref());

@@ -14,6 +14,12 @@ use crate::error::Result;
 use crate::memory::bytes;
 
 /// What one operator of a query did, all its partitions together.
+///
+/// ```
+/// use partita::OperatorFigures;
+/// let figures = OperatorFigures { rows: Some(1234), spilled_bytes: 2_000_000, ..Default::default() };
+/// assert_eq!(figures.to_string(), "1,234 rows · spilled 2.0 MB");
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OperatorFigures {
     /// Rows that came out, where the operator counts them.
@@ -110,11 +116,29 @@ impl Profile {
     }
 
     /// The figures of the whole query.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = partita::Context::builder().build()?;
+    /// let profile = ctx.sql("SELECT * FROM generate_series(1, 3)").await?.explain_analyze().await?;
+    /// assert_eq!(profile.figures().rows, 3);
+    /// # Ok(()) }
+    /// ```
     pub fn figures(&self) -> Figures {
         self.figures
     }
 
     /// The operators from the last to the first: their depth in the tree, what they are, what they did.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = partita::Context::builder().build()?;
+    /// let profile = ctx.sql("SELECT * FROM generate_series(1, 3)").await?.explain_analyze().await?;
+    /// for (depth, operator, figures) in profile.operators() {
+    ///     println!("{}{operator}: {figures}", "  ".repeat(depth));
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn operators(&self) -> Vec<(usize, String, OperatorFigures)> {
         let mut operators = Vec::new();
         visit(self.plan.as_ref(), 0, &mut operators);
@@ -124,6 +148,17 @@ impl Profile {
     /// Draws the operators with what they did into a file: `.svg`, `.dot` or `.html`.
     ///
     /// Errors: another extension; a place that cannot be written to.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("plan.html");
+    /// # let ctx = partita::Context::builder().build()?;
+    /// let profile = ctx.sql("SELECT * FROM generate_series(1, 3)").await?.explain_analyze().await?;
+    /// profile.visualize(&path)?;
+    /// assert!(path.exists());
+    /// # Ok(()) }
+    /// ```
     pub fn visualize(&self, path: impl AsRef<Path>) -> Result<()> {
         Drawing::of_run(self.plan.as_ref()).write(path.as_ref())
     }

@@ -66,21 +66,61 @@ impl Run {
     }
 
     /// Names and types of the columns.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = partita::Context::builder().build()?;
+    /// let run = ctx.sql("SELECT 1 AS a, 2 AS b").await?.run().await?;
+    /// assert_eq!(run.schema().field(1).name(), "b");
+    /// # Ok(()) }
+    /// ```
     pub fn schema(&self) -> SchemaRef {
         SchemaRef::clone(&self.schema)
     }
 
     /// A handle that tells the figures while the run itself is being read.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = partita::Context::builder().build()?;
+    /// # use futures::StreamExt;
+    /// let mut run = ctx.sql("SELECT * FROM generate_series(1, 3)").await?.run().await?;
+    /// let monitor = run.monitor();
+    /// while let Some(batch) = run.next().await {
+    ///     println!("{} rows, {} so far", batch?.num_rows(), monitor.figures().rows);
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn monitor(&self) -> Monitor {
         self.monitor.clone()
     }
 
     /// What the query tells of itself now.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = partita::Context::builder().build()?;
+    /// # use futures::StreamExt;
+    /// let mut run = ctx.sql("SELECT * FROM generate_series(1, 3)").await?.run().await?;
+    /// while let Some(batch) = run.next().await { batch?; }
+    /// assert_eq!(run.figures().rows, 3);
+    /// # Ok(()) }
+    /// ```
     pub fn figures(&self) -> Figures {
         self.monitor.figures()
     }
 
     /// Ends the query: its tasks stop, its memory and spill files go. The stream then yields a cancelled error.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+    /// # let ctx = partita::Context::builder().build()?;
+    /// # use futures::StreamExt;
+    /// let mut run = ctx.sql("SELECT * FROM generate_series(1, 3)").await?.run().await?;
+    /// run.cancel();
+    /// assert!(run.next().await.unwrap().unwrap_err().is_cancelled());
+    /// # Ok(()) }
+    /// ```
     pub fn cancel(&mut self) {
         self.monitor.cancel();
         self.stream = None;

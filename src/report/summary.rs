@@ -11,6 +11,15 @@ use crate::error::{Error, Result};
 use crate::memory::resident;
 
 /// The report of a run, as `--report FILE.json` writes it. Bytes and seconds throughout.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+/// use partita::script::{Runner, Script, Settings};
+/// let mut runner = Runner::new(partita::Context::builder().build()?, Settings::default());
+/// runner.run(&[Script::new("CREATE TABLE t AS SELECT 1 AS a")]).await;
+/// assert_eq!(runner.report().statements()[0].line, 1);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     version: &'static str,
@@ -21,6 +30,15 @@ pub struct Report {
 }
 
 /// What one statement did.
+///
+/// ```
+/// # use partita::StatementReport;
+/// let statement = StatementReport {
+///     file: None, line: 1, sql: "SELECT 1".into(), rows: Some(1), seconds: 0.01,
+///     peak_reserved: 0, spilled_bytes: 0, function_failures: 0, error: None,
+/// };
+/// assert_eq!(statement.rows, Some(1));
+/// ```
 #[derive(Debug, Clone, Serialize)]
 pub struct StatementReport {
     /// The script's file name; none for `--command`.
@@ -56,6 +74,14 @@ impl StatementReport {
 
 impl Report {
     /// An empty report on `context`.
+    ///
+    /// ```
+    /// # fn main() -> partita::Result<()> {
+    /// # let ctx = partita::Context::builder().build()?;
+    /// let report = partita::Report::new(&ctx);
+    /// assert!(report.statements().is_empty());
+    /// # Ok(()) }
+    /// ```
     pub fn new(context: &Context) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
@@ -67,11 +93,40 @@ impl Report {
     }
 
     /// Adds a statement.
+    ///
+    /// ```
+    /// # fn main() -> partita::Result<()> {
+    /// # use partita::StatementReport;
+    /// # let ctx = partita::Context::builder().build()?;
+    /// # let statement = StatementReport {
+    /// #     file: None, line: 1, sql: "SELECT 1".into(), rows: Some(1), seconds: 0.01,
+    /// #     peak_reserved: 0, spilled_bytes: 0, function_failures: 0, error: None,
+    /// # };
+    /// let mut report = partita::Report::new(&ctx);
+    /// report.push(statement);
+    /// assert_eq!(report.statements().len(), 1);
+    /// # Ok(()) }
+    /// ```
     pub fn push(&mut self, statement: StatementReport) {
         self.statements.push(statement);
     }
 
     /// The statements so far, in the order they ran.
+    ///
+    /// ```
+    /// # fn main() -> partita::Result<()> {
+    /// # use partita::StatementReport;
+    /// # let ctx = partita::Context::builder().build()?;
+    /// # let statement = StatementReport {
+    /// #     file: None, line: 1, sql: "SELECT 1".into(), rows: Some(1), seconds: 0.01,
+    /// #     peak_reserved: 0, spilled_bytes: 0, function_failures: 0, error: None,
+    /// # };
+    /// # let mut report = partita::Report::new(&ctx);
+    /// # report.push(statement);
+    /// let failed = report.statements().iter().filter(|statement| statement.error.is_some()).count();
+    /// assert_eq!(failed, 0);
+    /// # Ok(()) }
+    /// ```
     pub fn statements(&self) -> &[StatementReport] {
         &self.statements
     }
@@ -79,6 +134,17 @@ impl Report {
     /// Writes the report as JSON, with the peak resident size of the process until now.
     ///
     /// Errors: a file that cannot be written.
+    ///
+    /// ```
+    /// # fn main() -> partita::Result<()> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("report.json");
+    /// let ctx = partita::Context::builder().threads(2).build()?;
+    /// partita::Report::new(&ctx).write(&path)?;
+    /// let report: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path)?).unwrap();
+    /// assert_eq!(report["threads"], 2);
+    /// # Ok(()) }
+    /// ```
     pub fn write(&mut self, path: &Path) -> Result<()> {
         self.peak_resident = resident::peak();
         let text = serde_json::to_string_pretty(self).map_err(|error| Error::internal(error.to_string()))?;

@@ -5,6 +5,12 @@ use std::path::{Path, PathBuf};
 
 /// The file of statements that run when a shell starts: `partita/init.sql` below `$XDG_CONFIG_HOME` or `~/.config`;
 /// none where there is no such file.
+///
+/// ```
+/// if let Some(path) = partita::shell::init_file() {
+///     println!("{} runs first", path.display());
+/// }
+/// ```
 pub fn init_file() -> Option<PathBuf> {
     let path = below("XDG_CONFIG_HOME", ".config")?.join("init.sql");
     path.is_file().then_some(path)

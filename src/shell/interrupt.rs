@@ -26,6 +26,15 @@ const PATIENCE: Duration = Duration::from_millis(800);
 ///
 /// Signals and clocks must not hang on the workers: a task that computes without giving way holds a worker, and with
 /// all of them held their runtime hears no signal.
+///
+/// ```
+/// # fn main() -> partita::Result<()> {
+/// use partita::shell::{Ended, Workers};
+/// let mut workers = Workers::new(1)?;
+/// let ended = workers.run(async { 42 }, || {}, || {})?;
+/// assert_eq!(ended, Ended::Finished(42));
+/// # Ok(()) }
+/// ```
 pub struct Workers {
     control: Runtime,
     queries: Option<Runtime>,
@@ -33,6 +42,17 @@ pub struct Workers {
 }
 
 /// How work ended.
+///
+/// ```
+/// # fn main() -> partita::Result<()> {
+/// # use partita::shell::{Ended, Workers};
+/// match Workers::new(1)?.run(async { 42 }, || {}, || {})? {
+///     Ended::Finished(answer) => assert_eq!(answer, 42),
+///     Ended::Cancelled => println!("cancelled"),
+///     Ended::Panicked(message) => println!("a defect: {message}"),
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 pub enum Ended<T> {
     /// By itself.
@@ -45,6 +65,12 @@ pub enum Ended<T> {
 
 impl Workers {
     /// As many worker threads as `threads`. Errors: the system gives no more threads.
+    ///
+    /// ```
+    /// # fn main() -> partita::Result<()> {
+    /// let workers = partita::shell::Workers::new(4)?;
+    /// # Ok(()) }
+    /// ```
     pub fn new(threads: usize) -> Result<Self> {
         let control = Builder::new_current_thread().enable_all().build()?;
         // From here on Ctrl-C ends no process, whether somebody waits for it or not.
@@ -59,6 +85,15 @@ impl Workers {
     /// The first Ctrl-C cancels, and calls `cancelling`; a second one does not wait.
     ///
     /// Errors: threads were left behind and the system gives no new ones.
+    ///
+    /// ```
+    /// # fn main() -> partita::Result<()> {
+    /// # use partita::shell::{Ended, Workers};
+    /// # let mut workers = Workers::new(1)?;
+    /// let ended = workers.run(async { 6 * 7 }, || eprint!("."), || eprintln!("cancelling"))?;
+    /// assert_eq!(ended, Ended::Finished(42));
+    /// # Ok(()) }
+    /// ```
     pub fn run<T: Send + 'static>(
         &mut self,
         work: impl Future<Output = T> + Send + 'static,
@@ -90,6 +125,16 @@ impl Workers {
     }
 
     /// Waits that long, or until Ctrl-C; whether the time is over.
+    ///
+    /// ```
+    /// # fn main() -> partita::Result<()> {
+    /// # use std::time::Duration;
+    /// let workers = partita::shell::Workers::new(1)?;
+    /// if workers.wait(Duration::from_millis(1)) {
+    ///     println!("the time is over");
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn wait(&self, time: Duration) -> bool {
         self.control.block_on(async {
             tokio::select! {

@@ -10,6 +10,16 @@ use crate::error::Result;
 use crate::report::Watch;
 
 /// What a command of the shell can set for the statements that follow.
+///
+/// ```
+/// # fn main() -> partita::Result<()> {
+/// # let ctx = partita::Context::builder().build()?;
+/// # let mut runner = partita::script::Runner::new(ctx, partita::script::Settings::default());
+/// use partita::shell::{Runner, Setting};
+/// runner.set(Setting::Timing, "on")?;
+/// assert_eq!(runner.setting(Setting::Timing), "on");
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Setting {
     /// How rows are written: `table`, `csv`, `tsv`, `json`, `ndjson`, `markdown`, `vertical` or `none`.
@@ -28,6 +38,12 @@ pub enum Setting {
 
 impl Setting {
     /// The values it takes, where they can be listed.
+    ///
+    /// ```
+    /// use partita::shell::Setting;
+    /// assert_eq!(Setting::Timing.choices(), ["on", "off"]);
+    /// assert!(Setting::MaxRows.choices().is_empty());
+    /// ```
     pub fn choices(self) -> &'static [&'static str] {
         match self {
             Setting::Format => &["table", "csv", "tsv", "json", "ndjson", "markdown", "vertical", "none"],
@@ -38,6 +54,19 @@ impl Setting {
 }
 
 /// Where the rows of the statements that follow go.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("rows.csv");
+/// # let ctx = partita::Context::builder().build()?;
+/// # let mut runner = partita::script::Runner::new(ctx, partita::script::Settings::default());
+/// use partita::shell::{Output, Runner};
+/// runner.set_output(Output::File(path.clone()));
+/// runner.run_text("SELECT 1 AS a").await?;
+/// assert!(path.exists());
+/// # Ok(()) }
+/// ```
 pub enum Output {
     /// Rows as text in the current format; `terminal` says whether a person reads them, on which colours, the width of
     /// the screen and cut tables depend. It is flushed at the end of each result, and not before where rows are many.
@@ -55,6 +84,18 @@ pub enum Output {
 ///
 /// A runner moves to another thread for each statement and comes back with it. Where a statement is cancelled its
 /// runner is lost, and the shell goes on with a [`fork`](Runner::fork) made before.
+///
+/// ```
+/// # fn main() -> partita::Result<()> {
+/// # let ctx = partita::Context::builder().build()?;
+/// # use partita::script::{self, Settings};
+/// use partita::shell::Runner;
+/// let mut runner: Box<dyn Runner> = Box::new(script::Runner::new(ctx, Settings::default()));
+/// runner.set_parameter("day", "2024-01-01")?;
+/// assert_eq!(runner.parameters()[0].0, "day");
+/// assert!(runner.unset_parameter("day"));
+/// # Ok(()) }
+/// ```
 pub trait Runner: Send + 'static {
     /// The engine.
     fn context(&self) -> &Context;

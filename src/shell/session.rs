@@ -17,6 +17,12 @@ use super::terminal;
 use crate::error::{Error, Result};
 
 /// How a shell starts.
+///
+/// ```
+/// use partita::shell::{ShellOptions, init_file};
+/// let options = ShellOptions { init: init_file() };
+/// assert!(ShellOptions::default().init.is_none());
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct ShellOptions {
     /// Statements that run first; [`init_file`](super::init_file) tells the usual place.
@@ -27,6 +33,16 @@ pub struct ShellOptions {
 ///
 /// Blocks the thread it is called on, which must not be one of a runtime. Errors of statements are shown and the shell
 /// goes on; only a terminal that cannot be read ends it, with 1.
+///
+/// ```no_run
+/// # fn main() -> partita::Result<()> {
+/// use partita::{Context, script, shell};
+/// let mut workers = shell::Workers::new(4)?;
+/// let runner = script::Runner::new(Context::builder().build()?, script::Settings::default());
+/// let code = shell::run(Box::new(runner), &mut workers, &shell::ShellOptions::default());
+/// std::process::exit(code);
+/// # Ok(()) }
+/// ```
 pub fn run(runner: Box<dyn Runner>, workers: &mut Workers, options: &ShellOptions) -> i32 {
     let ended = Session::start(runner, workers).and_then(|mut session| {
         session.welcome(options);

@@ -60,6 +60,12 @@ impl fmt::Display for FileFormat {
 /// The format that a file's extension names.
 ///
 /// Errors: no extension, one that is not known, or a compressed file, which COPY writes.
+///
+/// ```
+/// use partita::sink::{FileFormat, file_format};
+/// assert_eq!(file_format("out/late.parquet").unwrap(), FileFormat::Parquet);
+/// assert!(file_format("late.csv.gz").unwrap_err().hint().unwrap().contains("COPY"));
+/// ```
 pub fn file_format(path: impl AsRef<Path>) -> Result<FileFormat> {
     let path = path.as_ref();
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
@@ -83,6 +89,20 @@ pub fn file_format(path: impl AsRef<Path>) -> Result<FileFormat> {
 /// it to disk and moved it to its place; an existing file is replaced then. Dropped before that, it leaves nothing.
 ///
 /// Errors: an extension that [`file_format`] does not know; a place that cannot be written to.
+///
+/// ```
+/// # use datafusion::arrow::array::{Int64Array, RecordBatch};
+/// # use std::sync::Arc;
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("numbers.csv");
+/// # let batch = RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from(vec![1, 2])) as _)])?;
+/// let mut sink = partita::sink::to_file(&path)?;
+/// sink.begin(&batch.schema())?;
+/// sink.write(&batch)?;
+/// sink.finish()?;
+/// assert_eq!(std::fs::read_to_string(&path)?, "n\n1\n2\n");
+/// # Ok::<_, partita::Error>(())
+/// ```
 pub fn to_file(path: impl AsRef<Path>) -> Result<Box<dyn Sink>> {
     let path = path.as_ref();
     let format = file_format(path)?;

@@ -53,6 +53,11 @@ impl Format {
         [Self::Table, Self::Csv, Self::Tsv, Self::Json, Self::Ndjson, Self::Markdown, Self::Vertical, Self::None];
 
     /// The name that is written after `--format`.
+    ///
+    /// ```
+    /// use partita::sink::Format;
+    /// assert_eq!(Format::Markdown.name(), "markdown");
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Self::Table => "table",
@@ -67,6 +72,12 @@ impl Format {
     }
 
     /// Whether programs read it: complete, and the same whatever the terminal.
+    ///
+    /// ```
+    /// use partita::sink::Format;
+    /// assert!(Format::Csv.is_machine());
+    /// assert!(!Format::Table.is_machine());
+    /// ```
     pub fn is_machine(self) -> bool {
         matches!(self, Self::Csv | Self::Tsv | Self::Json | Self::Ndjson)
     }
@@ -93,6 +104,21 @@ impl FromStr for Format {
 }
 
 /// A sink that writes `format` to `writer`, which should be buffered if small writes cost much.
+///
+/// ```
+/// # use datafusion::arrow::array::{Int64Array, RecordBatch};
+/// # use std::sync::Arc;
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("numbers");
+/// # let batch = RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from(vec![1, 2])) as _)])?;
+/// # use partita::sink::{Format, Style, to_writer};
+/// let mut sink = to_writer(Format::Tsv, &Style::default(), Box::new(std::fs::File::create(&path)?));
+/// sink.begin(&batch.schema())?;
+/// sink.write(&batch)?;
+/// sink.finish()?;
+/// assert_eq!(std::fs::read_to_string(&path)?, "n\n1\n2\n");
+/// # Ok::<_, partita::Error>(())
+/// ```
 pub fn to_writer(format: Format, style: &Style, writer: Box<dyn Write + Send>) -> Box<dyn Sink> {
     let output = Output::new(writer);
     match format {

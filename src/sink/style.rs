@@ -33,6 +33,11 @@ impl Default for Style {
 impl Style {
     /// The style of the standard output: as wide as the terminal and, unless `NO_COLOR` is set, colored; where it is
     /// no terminal, the default.
+    ///
+    /// ```
+    /// use partita::sink::Style;
+    /// assert_eq!(Style::terminal().max_rows, Style::default().max_rows);
+    /// ```
     pub fn terminal() -> Self {
         if !std::io::stdout().is_terminal() {
             return Self::default();

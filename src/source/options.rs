@@ -16,6 +16,20 @@ use datafusion::logical_expr::{Expr, SortExpr};
 use crate::error::{Error, Result};
 
 /// What happens to a value that is not of its column's type.
+///
+/// ```
+/// # use partita::prelude::*;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
+/// # let ctx = Context::builder().build()?;
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("years.csv");
+/// use partita::OnBadValue;
+/// std::fs::write(&path, "year\n2004\nold\n")?;
+/// let source = Source::csv(&path).option("types", "year BIGINT")?;
+/// assert!(ctx.read(source.clone()).await?.compute().await.is_err());
+/// assert_eq!(ctx.read(source.on_bad_value(OnBadValue::Null)).await?.compute().await?[0].num_rows(), 2);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnBadValue {
     /// The query fails with the file, the line and the column.
@@ -164,6 +178,14 @@ const NAMES: [&str; 19] = [
 ];
 
 /// A value as it is written in SQL: a word or number, a list, or pairs of names and types.
+///
+/// ```
+/// use partita::{OptionValue, Source};
+/// let words = OptionValue::List(vec!["NA".into(), "-".into()]);
+/// let source = Source::csv("planes.csv").option("nullstr", words)?.option("header", true)?;
+/// assert_eq!(OptionValue::from(true), OptionValue::Text("true".into()));
+/// # Ok::<_, partita::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum OptionValue {
     /// A string, number or boolean.

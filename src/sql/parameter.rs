@@ -32,6 +32,13 @@ impl Parameters {
     /// Sets `name` to the value that `text` says.
     ///
     /// Errors: a name that is not a word of letters, digits and `_`.
+    ///
+    /// ```
+    /// let mut parameters = partita::sql::Parameters::default();
+    /// parameters.set("day", "2013-01-31")?;
+    /// assert!(parameters.set("2nd day", "2013-02-01").is_err());
+    /// # Ok::<_, partita::Error>(())
+    /// ```
     pub fn set(&mut self, name: &str, text: &str) -> Result<()> {
         let word = |c: char| c.is_alphanumeric() || c == '_';
         if name.is_empty() || !name.chars().all(word) || name.starts_with(|c: char| c.is_numeric()) {
@@ -43,11 +50,27 @@ impl Parameters {
     }
 
     /// Forgets `name`; whether it was set.
+    ///
+    /// ```
+    /// let mut parameters = partita::sql::Parameters::default();
+    /// parameters.set("least", "15")?;
+    /// assert!(parameters.unset("least"));
+    /// assert!(!parameters.unset("least"));
+    /// # Ok::<_, partita::Error>(())
+    /// ```
     pub fn unset(&mut self, name: &str) -> bool {
         self.0.remove(name).is_some()
     }
 
     /// Names and values, as SQL literals, in the order of their names.
+    ///
+    /// ```
+    /// let mut parameters = partita::sql::Parameters::default();
+    /// parameters.set("day", "2013-01-31")?;
+    /// let values: Vec<_> = parameters.iter().collect();
+    /// assert_eq!(values, [("day", "DATE '2013-01-31'".to_string())]);
+    /// # Ok::<_, partita::Error>(())
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = (&str, String)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.to_string()))
     }

@@ -14,6 +14,13 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whi
 use crate::error::{Error, Result, Span};
 
 /// One statement of a script: its text and where it stands.
+///
+/// ```
+/// let pieces = partita::sql::split("SELECT 1;\nSELECT 2")?;
+/// assert_eq!((pieces[0].text, pieces[0].terminated), ("SELECT 1", true));
+/// assert_eq!((pieces[1].range.clone(), pieces[1].line), (10..18, 2));
+/// # Ok::<_, partita::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece<'a> {
     /// The statement from its first word to its last, comments inside it included, without the final `;`.
@@ -70,6 +77,12 @@ fn piece(body: &str, start: usize, (range, line, column): (Range<usize>, u64, u6
 /// Whether `text` ends where a statement ends: after a `;`, with nothing but white space and comments behind it.
 ///
 /// The shell asks this at every line that is entered. A quote or comment that is still open is not complete.
+///
+/// ```
+/// use partita::sql::is_complete;
+/// assert!(is_complete("SELECT 1; -- done"));
+/// assert!(!is_complete("SELECT ';"));
+/// ```
 pub fn is_complete(text: &str) -> bool {
     match tokens(text) {
         Ok(tokens) => {

@@ -82,6 +82,11 @@ pub(super) fn parameters(accepts: &[Accepts]) -> Vec<ParameterDefinition> {
 }
 
 /// A closure that [`row_function`] takes; `M` is what the compiler finds out about its types.
+///
+/// ```
+/// fn is_closure<M>(_: impl partita::RowClosure<M>) {}
+/// is_closure(|late: i64, share: f64| late as f64 * share);
+/// ```
 pub trait RowClosure<M>: Send + Sync + 'static {
     /// The types of the parameters; none for any struct, map or list.
     fn arguments() -> Vec<Option<DataType>>;

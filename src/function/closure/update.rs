@@ -9,6 +9,11 @@ use crate::function::call::all_valid;
 
 /// The update of [`aggregate_function`](crate::aggregate_function): a closure over the state and a row's values; `M` is
 /// what the compiler finds out about their types.
+///
+/// ```
+/// fn is_update<M>(_: impl partita::UpdateClosure<i64, M>) {}
+/// is_update(|sum: &mut i64, value: i64| *sum += value);
+/// ```
 pub trait UpdateClosure<S, M>: Send + Sync + 'static {
     /// The types of the parameters behind the state.
     fn arguments() -> Vec<Option<DataType>>;
