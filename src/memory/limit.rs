@@ -91,7 +91,7 @@ impl fmt::Display for MemoryLimit {
 }
 
 /// The machine's memory in bytes, or the control group's where that is smaller.
-fn machine() -> u64 {
+pub(super) fn machine() -> u64 {
     // Where the system does not tell, the smallest limit is the safe one.
     let Ok(mut system) = System::new() else { return SMALLEST };
     system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
