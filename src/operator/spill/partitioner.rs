@@ -26,7 +26,7 @@ use super::segment::{Segment, SegmentFile};
 
 /// How many partitions rows are split into at once, by the memory there is: the more, the sooner does a hash table over
 /// one of them fit the processor's cache; the fewer, the larger are the pieces on disk. Measured on joins at 512 MB: with
-/// 256 partitions narrow rows are no faster than with 128, and wide ones take a tenth longer.
+/// 256 partitions narrow rows are no faster than with 64, and wide ones take a tenth longer.
 const FAN_OUT: RangeInclusive<usize> = 32..=128;
 
 /// So much memory makes one more partition, in bytes.
