@@ -425,6 +425,7 @@ impl ContextBuilder {
             .with_physical_optimizer_rules(plan::physical_rules());
         let state = source::install(builder).build();
         let session = SessionContext::new_with_state(state);
+        session.register_udaf(plan::mode());
         let workers = Workers::new(threads, &memory);
         let (parameters, functions) = (RwLock::default(), Functions::default());
         Ok(Context { inner: Arc::new(Inner { session, memory, parameters, functions, workers }) })

@@ -53,7 +53,9 @@ pub use function::{
     aggregate_function, column_function, row_function,
 };
 pub use memory::MemoryLimit;
-pub use report::{Figures, Monitor, OperatorFigures, Phase, Profile, Report, Run, StatementReport, Watch};
+pub use report::{
+    Figures, Monitor, OperatorFigures, OperatorReport, Phase, Profile, Report, Run, StatementReport, Watch,
+};
 pub use source::{OnBadValue, OptionValue, Paths, Source, load_dir};
 
 /// What most programs need: `use partita::prelude::*;`.

@@ -11,7 +11,7 @@ use futures::StreamExt;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::report::{Figures, Report, Run, StatementReport, Watch};
+use crate::report::{Figures, OperatorReport, Report, Run, StatementReport, Watch};
 use crate::sink::{self, Format, Sink, Style};
 use crate::sql::{self, Piece};
 
@@ -358,7 +358,7 @@ impl Runner {
         done.map(drop)
     }
 
-    fn push_report(&mut self, script: &Script, piece: &Piece<'_>, elapsed: Duration, done: &Result<Figures>) {
+    fn push_report(&mut self, script: &Script, piece: &Piece<'_>, elapsed: Duration, done: &Result<Done>) {
         let told = StatementReport {
             file: script.name.clone(),
             line: piece.line,
@@ -368,39 +368,40 @@ impl Runner {
             peak_reserved: 0,
             spilled_bytes: 0,
             function_failures: 0,
+            operators: Vec::new(),
             error: done.as_ref().err().map(ToString::to_string),
         };
         let told = match done {
-            Ok(figures) => told.finished(figures),
+            Ok(done) => told.finished(&done.figures, &done.operators),
             Err(_) => told,
         };
         self.report.push(told);
     }
 
     /// Plans one statement, runs it and writes its rows.
-    async fn execute(&mut self, piece: &Piece<'_>, file: Option<PathBuf>) -> Result<Figures> {
+    async fn execute(&mut self, piece: &Piece<'_>, file: Option<PathBuf>) -> Result<Done> {
         let at = |error: Error| error.at_if_none(piece.start());
         if self.settings.check {
-            return self.context.check(piece).await.map(|()| Figures::default()).map_err(at);
+            return self.context.check(piece).await.map(|()| Done::default()).map_err(at);
         }
         self.watch.planning();
         let frame = self.context.plan(piece).await.map_err(at)?;
         let kind = Kind::of(&frame);
         let sink = match (kind, file) {
-            (Kind::Definition, _) => return Ok(Figures::default()),
+            (Kind::Definition, _) => return Ok(Done::default()),
             (Kind::Write, _) => None,
             (Kind::Query, Some(path)) => Some(sink::to_file(&path)?),
             (Kind::Query, None) => Some((self.rows)(&self.settings)?),
         };
-        let figures = self.drain(&frame, sink).await.map_err(at)?;
+        let done = self.drain(&frame, sink).await.map_err(at)?;
         if kind == Kind::Write && self.settings.counts {
-            self.note(&format!("{} rows written", figures.rows));
+            self.note(&format!("{} rows written", done.figures.rows));
         }
-        Ok(figures)
+        Ok(done)
     }
 
     /// Runs on a thread of the runtime, so that whoever waits here can be told to stop at any time.
-    async fn drain(&mut self, frame: &Frame, sink: Option<Box<dyn Sink>>) -> Result<Figures> {
+    async fn drain(&mut self, frame: &Frame, sink: Option<Box<dyn Sink>>) -> Result<Done> {
         let run = frame.run().await?;
         let monitor = run.monitor();
         self.watch.running(monitor.clone());
@@ -409,8 +410,10 @@ impl Runner {
             None => SpawnedTask::spawn(count_written(run)).join().await,
         };
         let written = drained.map_err(|error| Error::internal(format!("the query's task ended: {error}")))??;
-        let figures = monitor.figures();
-        Ok(Figures { rows: written.unwrap_or(figures.rows), ..figures })
+        let profile = monitor.profile();
+        let figures = profile.figures();
+        let figures = Figures { rows: written.unwrap_or(figures.rows), ..figures };
+        Ok(Done { figures, operators: profile.operators() })
     }
 
     fn tell(&mut self, error: &Error) {
@@ -421,6 +424,13 @@ impl Runner {
     fn note(&mut self, text: &str) {
         let _ = writeln!(self.notes, "{text}");
     }
+}
+
+/// What a statement told at its end.
+#[derive(Default)]
+struct Done {
+    figures: Figures,
+    operators: Vec<OperatorReport>,
 }
 
 /// What a statement gives.

@@ -211,6 +211,25 @@ fn the_report_tells_every_statement() {
     for key in ["sql", "seconds", "peak_reserved", "spilled_bytes"] {
         assert!(!statements[0][key].is_null(), "{key}");
     }
+    let operators = statements[0]["operators"].as_array().unwrap();
+    assert_eq!(operators[0]["depth"], 0);
+    assert_eq!(operators.last().unwrap()["rows"], 10);
+}
+
+#[test]
+fn the_report_tells_which_operator_went_to_disk() {
+    let folder = folder();
+    let sql = "SELECT count(*) FROM (SELECT value * 7919 % 4000037 AS k, count(*) FROM generate_series(1, 4000000) GROUP BY k)";
+    let output = partita(folder.path(), &["--memory-limit", "128MB", "-t", "2", "--report", "r.json", "-c", sql]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let report: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(folder.path().join("r.json")).unwrap()).unwrap();
+    let operators = report["statements"][0]["operators"].as_array().unwrap();
+    let spilled = operators.iter().find(|one| one["spilled_bytes"].as_u64() > Some(0)).expect("it does not fit");
+    assert!(spilled["operator"].as_str().unwrap().starts_with("SpillingAggregateExec"), "{spilled}");
+    for key in ["spill_partitions", "recursion_depth", "peak_reserved"] {
+        assert!(spilled[key].as_u64() > Some(0), "{key}: {spilled}");
+    }
 }
 
 #[test]

@@ -10,20 +10,14 @@ use datafusion::arrow::compute::{BatchCoalescer, filter_record_batch, prep_null_
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::cast::as_boolean_array;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, ScalarValue, Statistics};
+use datafusion::common::{Result, ScalarValue};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::{DynamicFilterPhysicalExpr, Literal};
-use datafusion::physical_plan::execution_plan::CardinalityEffect;
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
-use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
-use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties,
-    ReplaceChildrenOptions,
-};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
+use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan, PhysicalExpr};
 use futures::{Stream, StreamExt};
 
-use crate::error::Error;
+use super::pass::{Pass, PassExec};
 
 /// Applies the filters that joins above have found from their build sides to the rows of a scan.
 ///
@@ -38,102 +32,43 @@ use crate::error::Error;
 /// The engine's scan uses such a filter for whole row groups; row by row it would have to decode columns twice, which
 /// costs other queries more than it saves. Here each filter is tried on some batches at a time, and left alone for more
 /// of them where it lets most rows pass. It never changes what comes out of the joins, so it need not be applied.
-#[derive(Debug)]
-pub(crate) struct KeyFilterExec {
-    input: Arc<dyn ExecutionPlan>,
-    filters: Vec<Arc<dyn PhysicalExpr>>,
-    metrics: ExecutionPlanMetricsSet,
+pub(crate) type KeyFilterExec = PassExec<KeyFilter>;
+
+/// The filters: dynamic ones over the columns of the input.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyFilter {
+    pub(crate) filters: Vec<Arc<dyn PhysicalExpr>>,
 }
 
-impl KeyFilterExec {
-    /// `filters` are dynamic filters over the columns of `input`.
-    pub(crate) fn new(input: Arc<dyn ExecutionPlan>, filters: Vec<Arc<dyn PhysicalExpr>>) -> Self {
-        Self { input, filters, metrics: ExecutionPlanMetricsSet::new() }
-    }
+impl Pass for KeyFilter {
+    const NAME: &'static str = "KeyFilterExec";
 
-    pub(crate) fn filters(&self) -> &[Arc<dyn PhysicalExpr>] {
-        &self.filters
-    }
-}
-
-impl DisplayAs for KeyFilterExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyFilterExec: filters={}", self.filters.len())
-    }
-}
-
-impl ExecutionPlan for KeyFilterExec {
-    fn name(&self) -> &str {
-        "KeyFilterExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.input.properties()
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        _: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        match <[_; 1]>::try_from(children) {
-            Ok([input]) => Ok(Arc::new(Self::new(input, self.filters.clone()))),
-            Err(_) => Err(Error::internal("a filter by keys has one input").into()),
-        }
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
-    }
-
-    fn apply_expressions(
+    fn rows(
         &self,
-        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        for filter in &self.filters {
-            if f(filter)? == TreeNodeRecursion::Stop {
-                return Ok(TreeNodeRecursion::Stop);
-            }
-        }
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let input = self.input.execute(partition, Arc::clone(&context))?;
+        input: &Arc<dyn ExecutionPlan>,
+        partition: usize,
+        context: Arc<TaskContext>,
+        metrics: &ExecutionPlanMetricsSet,
+    ) -> Result<SendableRecordBatchStream> {
+        let input = input.execute(partition, Arc::clone(&context))?;
         let filters = self.filters.iter().map(|filter| Trial::new(Arc::clone(filter))).collect();
         let rows = context.session_config().batch_size();
         // A large batch that nothing is left out of goes on as it is.
         let kept = BatchCoalescer::new(input.schema(), rows).with_biggest_coalesce_batch_size(Some(rows / 2));
-        let baseline = BaselineMetrics::new(&self.metrics, partition);
+        let baseline = BaselineMetrics::new(metrics, partition);
         Ok(Box::pin(Filtered { input, filters, kept, baseline, ended: false }))
     }
 
-    fn metrics(&self) -> Option<MetricsSet> {
-        Some(self.metrics.clone_inner())
+    fn describe(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyFilterExec: filters={}", self.filters.len())
     }
 
-    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
-        vec![ChildStats::At(partition)]
+    fn expressions(&self) -> &[Arc<dyn PhysicalExpr>] {
+        &self.filters
     }
 
-    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        Ok(Arc::new(inputs[0].as_ref().clone().to_inexact()))
-    }
-
-    fn cardinality_effect(&self) -> CardinalityEffect {
-        CardinalityEffect::LowerEqual
+    fn leaves_out(&self) -> bool {
+        true
     }
 }
 
@@ -282,7 +217,7 @@ mod tests {
         if let Some(bound) = bound {
             filter.update(Arc::new(BinaryExpr::new(column, Operator::Lt, lit(bound)))).unwrap();
         }
-        let filtered = KeyFilterExec::new(scan, vec![filter]);
+        let filtered = KeyFilterExec::new(scan, KeyFilter { filters: vec![filter] });
         let rows = filtered.execute(0, Arc::new(TaskContext::default())).unwrap();
         rows.try_fold(0, |sum, batch| async move { Ok(sum + batch.num_rows()) }).await.unwrap()
     }

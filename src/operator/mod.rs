@@ -4,7 +4,8 @@
 //! `PartitionedParquet` writes one partition at a time, `SizedText` files of about a size. `SpillingJoinExec` is a join
 //! whose build side may be larger than memory, `SpillingAggregateExec` a grouped aggregate whose groups may be,
 //! `SpillingSortExec` a sort of any number of rows, `TopRowsExec` the first rows of an order, however many,
-//! `SpillingWindowExec` window functions over partitions, however large. `LazyExec` starts a side of a join when it is
+//! `SpillingWindowExec` window functions over partitions, however large, `RunningWindowExec` those that look at few rows,
+//! `SpillingRecursionExec` a recursive query. `LazyExec` starts a side of a join when it is
 //! wanted, `KeyFilterExec` leaves rows out that no join above has a partner for. `partition` has what frames do with partitions. What they share is in `spill` and `slot`.
 
 mod aggregate;
@@ -14,6 +15,8 @@ mod key_filter;
 mod lazy;
 mod partition;
 mod partitioned_parquet;
+mod pass;
+mod recursion;
 mod sized_text;
 mod slot;
 mod sort;
@@ -23,19 +26,22 @@ mod staging_store;
 #[cfg(test)]
 mod tests;
 mod top_rows;
+mod turns;
 mod window;
 mod write_input;
 
 pub(crate) use aggregate::{SpillingAggregateExec, keeps_every_value};
 pub(crate) use commit::CommitExec;
 pub(crate) use join::{EngineJoin, SpillingJoinExec};
-pub(crate) use key_filter::KeyFilterExec;
-pub(crate) use lazy::LazyExec;
+pub(crate) use key_filter::{KeyFilter, KeyFilterExec};
+pub(crate) use lazy::{Lazy, LazyExec};
 pub(crate) use partition::{Exchange, ExchangeExec, MapExec, MapFunction, PickExec, boxed, drive};
 pub(crate) use partitioned_parquet::PartitionedParquet;
+pub(crate) use recursion::SpillingRecursionExec;
 pub(crate) use sized_text::SizedText;
 pub(crate) use sort::SpillingSortExec;
 pub(crate) use staging::Staging;
 pub(crate) use top_rows::TopRowsExec;
-pub(crate) use window::SpillingWindowExec;
-pub(crate) use write_input::WriteInputExec;
+pub(crate) use turns::Turn;
+pub(crate) use window::{RunningWindowExec, SpillingWindowExec};
+pub(crate) use write_input::{WriteInput, WriteInputExec};

@@ -4,16 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, RecordBatch};
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties,
-    ReplaceChildrenOptions,
-};
+use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
 use futures::{StreamExt, TryStreamExt};
 
+use super::pass::{Pass, PassExec};
 use crate::error::Error;
 
 /// How many rows a batch for a text format has. The engine's writer turns up to a hundred batches a file into text
@@ -24,17 +22,19 @@ const TEXT_ROWS: usize = 512;
 /// is NULL, which is an error.
 ///
 /// The engine names the folder after the value behind a NULL: `k=0` or `k=`. Such a row would be read back as another.
+pub(crate) type WriteInputExec = PassExec<WriteInput>;
+
+/// The columns that must not be NULL, and how many rows a batch has at most.
 #[derive(Debug, Clone)]
-pub(crate) struct WriteInputExec {
-    input: Arc<dyn ExecutionPlan>,
+pub(crate) struct WriteInput {
     keys: Vec<String>,
     max_rows: usize,
 }
 
-impl WriteInputExec {
+impl WriteInput {
     /// Checks the columns of those names.
-    pub(crate) fn new(input: Arc<dyn ExecutionPlan>, keys: Vec<String>, to_text: bool) -> Self {
-        Self { input, keys, max_rows: if to_text { TEXT_ROWS } else { usize::MAX } }
+    pub(crate) fn new(keys: Vec<String>, to_text: bool) -> Self {
+        Self { keys, max_rows: if to_text { TEXT_ROWS } else { usize::MAX } }
     }
 }
 
@@ -54,68 +54,33 @@ fn check(batch: RecordBatch, keys: &[String]) -> Result<RecordBatch> {
     }
 }
 
-impl DisplayAs for WriteInputExec {
-    fn fmt_as(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys = self.keys.join(", ");
-        match t {
-            _ if keys.is_empty() && matches!(t, DisplayFormatType::TreeRender) => Ok(()),
-            _ if keys.is_empty() => f.write_str("WriteInputExec"),
-            DisplayFormatType::TreeRender => write!(f, "not_null={keys}"),
-            DisplayFormatType::Default | DisplayFormatType::Verbose => write!(f, "WriteInputExec: not_null=[{keys}]"),
-        }
-    }
-}
+impl Pass for WriteInput {
+    const NAME: &'static str = "WriteInputExec";
 
-impl ExecutionPlan for WriteInputExec {
-    fn name(&self) -> &str {
-        "WriteInputExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.input.properties()
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        _: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        match <[_; 1]>::try_from(children) {
-            Ok([input]) => Ok(Arc::new(Self { input, ..Self::clone(&self) })),
-            Err(_) => Err(Error::internal("the input of a write is one").into()),
-        }
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
-    }
-
-    fn apply_expressions(
+    fn rows(
         &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        input: &Arc<dyn ExecutionPlan>,
+        partition: usize,
+        context: Arc<TaskContext>,
+        _: &ExecutionPlanMetricsSet,
+    ) -> Result<SendableRecordBatchStream> {
         let (keys, max_rows) = (self.keys.clone(), self.max_rows);
-        let batches = self.input.execute(partition, context)?;
+        let batches = input.execute(partition, context)?;
+        let schema = batches.schema();
         let slices = batches
             .map(move |batch| check(batch?, &keys))
             .map_ok(move |batch| futures::stream::iter(slices(batch, max_rows).map(Ok)))
             .try_flatten();
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), slices)))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, slices)))
+    }
+
+    fn describe(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = self.keys.join(", ");
+        match t {
+            _ if keys.is_empty() && matches!(t, DisplayFormatType::TreeRender) => Ok(()),
+            _ if keys.is_empty() => f.write_str(Self::NAME),
+            DisplayFormatType::TreeRender => write!(f, "not_null={keys}"),
+            DisplayFormatType::Default | DisplayFormatType::Verbose => write!(f, "WriteInputExec: not_null=[{keys}]"),
+        }
     }
 }

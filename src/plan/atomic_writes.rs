@@ -15,7 +15,7 @@ use datafusion::physical_plan::{ChildrenPropertiesMode, ExecutionPlan, ReplaceCh
 
 use crate::operator::CommitExec;
 use crate::operator::PartitionedParquet;
-use crate::operator::WriteInputExec;
+use crate::operator::{WriteInput, WriteInputExec};
 
 /// Puts a [`CommitExec`] above every sink (COPY, INSERT INTO, `write_parquet` and its siblings) and a
 /// [`WriteInputExec`] below every sink of files. A sink into memory stages nothing.
@@ -74,7 +74,7 @@ fn feed(write: &DataSinkExec, Files { config, to_text }: Files<'_>) -> Result<Ar
     let schema = write.input().schema();
     let nullable = |name: &&String| schema.field_with_name(name).is_ok_and(|field| field.is_nullable());
     let keys = config.table_partition_cols.iter().map(|(name, _)| name).filter(nullable).cloned().collect();
-    let input = Arc::new(WriteInputExec::new(Arc::clone(write.input()), keys, to_text));
+    let input = Arc::new(WriteInputExec::new(Arc::clone(write.input()), WriteInput::new(keys, to_text)));
     let recompute = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
     Arc::new(write.clone()).replace_children(vec![input], recompute)
 }

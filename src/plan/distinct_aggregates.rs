@@ -6,11 +6,13 @@ use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{Column, NullEquality, Result};
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::source_as_provider;
-use datafusion::functions::core::expr_fn::coalesce;
+use datafusion::functions_aggregate::expr_fn::{count, first_value};
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams};
-use datafusion::logical_expr::{Aggregate, Expr, JoinType, LogicalPlan, LogicalPlanBuilder, when};
+use datafusion::logical_expr::{Aggregate, Expr, JoinType, LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
-use datafusion::scalar::ScalarValue;
+
+use super::expressions::where_true;
+use super::mode::MODE;
 
 /// Splits an aggregate with DISTINCT in several of its functions into one for each column and one for the rest, joined
 /// by their groups.
@@ -28,6 +30,8 @@ use datafusion::scalar::ScalarValue;
 ///   Aggregate: by=[k], [sum(c)]
 ///     t
 /// ```
+///
+/// `mode` is one of the branches, for which rows are counted by their values.
 ///
 /// The engine alone keeps a set of values for each group, which can neither spill nor be shared between threads; groups
 /// can. Files by columns are read once in all, column by column. What is not the same when it is computed again, such
@@ -64,17 +68,23 @@ fn branches(aggregate: &Aggregate) -> Result<Option<Vec<Branch>>> {
     let mut distinct: Vec<Branch> = Vec::new();
     let mut rest = Branch::default();
     for (place, expr) in aggregate.aggr_expr.iter().enumerate() {
+        if let Some(value) = mode_value(expr) {
+            distinct.push(Branch { kind: Kind::Mode(value), functions: vec![(place, expr.clone())] });
+            continue;
+        }
         let Some(value) = distinct_value(expr) else {
             rest.push(place, expr.clone());
             continue;
         };
         let function = with_value(expr, value.clone());
-        match distinct.iter_mut().find(|branch| branch.value.as_ref() == Some(&value)) {
+        let kind = Kind::Distinct(value);
+        match distinct.iter_mut().find(|branch| branch.kind == kind) {
             Some(branch) => branch.push(place, function),
-            None => distinct.push(Branch { value: Some(value), functions: vec![(place, function)] }),
+            None => distinct.push(Branch { kind, functions: vec![(place, function)] }),
         }
     }
-    let engine_can = distinct.len() == 1 && rest.functions.iter().all(|(_, expr)| is_simple(expr));
+    let no_mode = !distinct.iter().any(|branch| matches!(branch.kind, Kind::Mode(_)));
+    let engine_can = no_mode && distinct.len() == 1 && rest.functions.iter().all(|(_, expr)| is_simple(expr));
     let grouping_sets = matches!(aggregate.group_expr.first(), Some(Expr::GroupingSet(_)));
     if distinct.is_empty() || engine_can || grouping_sets || is_read_once(aggregate)? {
         return Ok(None);
@@ -83,10 +93,20 @@ fn branches(aggregate: &Aggregate) -> Result<Option<Vec<Branch>>> {
     Ok(Some(distinct))
 }
 
+/// What the functions of a branch have in common.
+#[derive(Default, PartialEq)]
+enum Kind {
+    /// They take the distinct values of this.
+    Distinct(Expr),
+    /// The one of them is the most frequent value of this.
+    Mode(Expr),
+    #[default]
+    Rest,
+}
+
 #[derive(Default)]
 struct Branch {
-    /// What all its functions take the distinct values of.
-    value: Option<Expr>,
+    kind: Kind,
     functions: Vec<(usize, Expr)>,
 }
 
@@ -103,17 +123,20 @@ fn distinct_value(expr: &Expr) -> Option<Expr> {
         return None;
     };
     let leaves_nulls_out = matches!(func.name(), "count" | "sum" | "avg" | "min" | "max");
-    match (args.as_slice(), filter) {
-        ([value], None) if leaves_nulls_out && order_by.is_empty() => Some(value.clone()),
-        ([value], Some(filter)) if leaves_nulls_out && order_by.is_empty() => {
-            when(is_true(filter), value.clone()).end().ok()
-        }
+    match args.as_slice() {
+        [value] if leaves_nulls_out && order_by.is_empty() => where_true(filter.as_deref(), value).ok(),
         _ => None,
     }
 }
 
-fn is_true(filter: &Expr) -> Expr {
-    coalesce(vec![filter.clone(), Expr::Literal(ScalarValue::Boolean(Some(false)), None)])
+/// The value that `mode` looks at. The same value more than once in a group is as good as once where it is DISTINCT:
+/// that is left to the function itself.
+fn mode_value(expr: &Expr) -> Option<Expr> {
+    let Expr::AggregateFunction(AggregateFunction { func, params }) = expr else { return None };
+    match params.args.as_slice() {
+        [value] if func.name() == MODE && !params.distinct => where_true(params.filter.as_deref(), value).ok(),
+        _ => None,
+    }
 }
 
 fn with_value(expr: &Expr, value: Expr) -> Expr {
@@ -138,7 +161,7 @@ fn is_simple(expr: &Expr) -> bool {
 
 /// Whether the input would not be the same a second time: random values, and the rows of a recursive step, which the
 /// engine hands out once.
-fn is_read_once(aggregate: &Aggregate) -> Result<bool> {
+pub(super) fn is_read_once(aggregate: &Aggregate) -> Result<bool> {
     let mut once = aggregate.group_expr.iter().chain(&aggregate.aggr_expr).any(Expr::is_volatile);
     aggregate.input.apply_with_subqueries(|node| {
         once |= is_recursive_step(node) || node.expressions().iter().any(Expr::is_volatile);
@@ -184,13 +207,41 @@ fn join(aggregate: &Aggregate, branches: Vec<Branch>) -> Result<LogicalPlan> {
 fn branch_plan(aggregate: &Aggregate, branch: Branch, number: usize) -> Result<LogicalPlan> {
     let groups = aggregate.group_expr.len();
     let (places, functions): (Vec<_>, Vec<_>) = branch.functions.into_iter().unzip();
-    let part = Aggregate::try_new(Arc::clone(&aggregate.input), aggregate.group_expr.clone(), functions)?;
+    let part = match branch.kind {
+        Kind::Mode(value) => most_frequent(aggregate, value)?,
+        _ => Aggregate::try_new(Arc::clone(&aggregate.input), aggregate.group_expr.clone(), functions)?,
+    };
     let names = (0..groups).chain(places.into_iter().map(|place| groups + place));
     let columns = names.zip(part.schema.iter()).map(|(name, (qualifier, field))| {
         Expr::Column(Column::new(qualifier.cloned(), field.name())).alias(format!("column{name}"))
     });
     let columns = columns.collect::<Vec<_>>();
     LogicalPlanBuilder::from(LogicalPlan::Aggregate(part)).project(columns)?.alias(branch_name(number))?.build()
+}
+
+/// The most frequent value of each group, the smallest of several: the first of the values that rows were counted by.
+///
+/// ```text
+/// Aggregate: by=[k], [first_value(value) ORDER BY value IS NULL, count DESC, value]
+///   Aggregate: by=[k, value], [count(1)]
+///     t
+/// ```
+fn most_frequent(aggregate: &Aggregate, value: Expr) -> Result<Aggregate> {
+    const VALUE: &str = "__value";
+    const COUNT: &str = "__count";
+    let groups = aggregate.group_expr.len();
+    let by = aggregate.group_expr.iter().cloned().chain([value.alias(VALUE)]);
+    let counted = Aggregate::try_new(Arc::clone(&aggregate.input), by.collect(), vec![count(lit(1)).alias(COUNT)])?;
+    let keys = counted
+        .schema
+        .iter()
+        .take(groups)
+        .map(|(qualifier, field)| Expr::Column(Column::new(qualifier.cloned(), field.name())));
+    let keys = keys.collect();
+    let value = || Expr::Column(Column::new_unqualified(VALUE));
+    let count = Expr::Column(Column::new_unqualified(COUNT));
+    let order = vec![value().is_null().sort(true, false), count.sort(false, false), value().sort(true, false)];
+    Aggregate::try_new(Arc::new(LogicalPlan::Aggregate(counted)), keys, vec![first_value(value(), order)])
 }
 
 fn branch_name(number: usize) -> String {

@@ -2,9 +2,10 @@
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, Result};
+use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::{Expr, LogicalPlan, lit, when};
 
 /// Rewrites every expression of `plan` and of its subqueries, each from below, with the columns that it may name.
 pub(super) fn rewrite_expressions<F>(plan: LogicalPlan, rewrite: F) -> Result<LogicalPlan>
@@ -37,5 +38,13 @@ pub(super) fn schema_of(plan: &LogicalPlan) -> Result<DFSchema> {
             DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())
         }
         _ => Ok(merge_schema(&plan.inputs())),
+    }
+}
+
+/// The value where `filter` is true, NULL elsewhere.
+pub(super) fn where_true(filter: Option<&Expr>, value: &Expr) -> Result<Expr> {
+    match filter {
+        None => Ok(value.clone()),
+        Some(filter) => when(coalesce(vec![filter.clone(), lit(false)]), value.clone()).end(),
     }
 }

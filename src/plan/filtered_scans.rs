@@ -14,7 +14,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::{ChildrenPropertiesMode, ExecutionPlan, ReplaceChildrenOptions};
 
-use crate::operator::KeyFilterExec;
+use crate::operator::{KeyFilter, KeyFilterExec};
 
 /// Applies the dynamic filters that a scan has been given to its rows, behind the filters of the query itself.
 ///
@@ -36,7 +36,7 @@ impl PhysicalOptimizerRule for FilteredScans {
         plan.transform_up(|node| {
             let filters = scan_filters(&node);
             if !filters.is_empty() {
-                return Ok(Transformed::yes(Arc::new(KeyFilterExec::new(node, filters)) as _));
+                return Ok(Transformed::yes(Arc::new(KeyFilterExec::new(node, KeyFilter { filters })) as _));
             }
             match behind_filter(&node)? {
                 Some(changed) => Ok(Transformed::yes(changed)),
@@ -85,12 +85,12 @@ fn behind_filter(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn Executi
     let Some(filter) = node.downcast_ref::<FilterExec>() else { return Ok(None) };
     let Some(keys) = filter.input().downcast_ref::<KeyFilterExec>() else { return Ok(None) };
     let schema = node.schema();
-    let moved = keys.filters().iter().map(|keys| reassign_expr_columns(Arc::clone(keys), &schema));
+    let moved = keys.pass().filters.iter().map(|keys| reassign_expr_columns(Arc::clone(keys), &schema));
     let Ok(moved) = moved.collect::<Result<Vec<_>>>() else { return Ok(None) };
     let scan = keys.children().into_iter().cloned().collect();
     let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
     let below = Arc::clone(node).replace_children(scan, options)?;
-    Ok(Some(Arc::new(KeyFilterExec::new(below, moved))))
+    Ok(Some(Arc::new(KeyFilterExec::new(below, KeyFilter { filters: moved }))))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJo
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::{ChildrenPropertiesMode, ExecutionPlan, ReplaceChildrenOptions};
 
-use crate::operator::LazyExec;
+use crate::operator::{Lazy, LazyExec};
 
 /// Lets the probe side of a join start when its build side is complete, where it holds memory of its own.
 ///
@@ -35,7 +35,7 @@ impl PhysicalOptimizerRule for JoinsInTurn {
                 return Ok(Transformed::no(node));
             }
             let children: Vec<Arc<dyn ExecutionPlan>> =
-                vec![Arc::clone(left), Arc::new(LazyExec::new(Arc::clone(right)))];
+                vec![Arc::clone(left), Arc::new(LazyExec::new(Arc::clone(right), Lazy::default()))];
             let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
             Ok(Transformed::yes(node.replace_children(children, options)?))
         })
@@ -55,7 +55,7 @@ fn is_join(node: &Arc<dyn ExecutionPlan>) -> bool {
     node.is::<CrossJoinExec>() || node.is::<HashJoinExec>() || node.is::<NestedLoopJoinExec>()
 }
 
-fn holds_memory(plan: &Arc<dyn ExecutionPlan>) -> Result<bool> {
+pub(super) fn holds_memory(plan: &Arc<dyn ExecutionPlan>) -> Result<bool> {
     let mut holds = false;
     plan.apply(|node| {
         holds |= is_join(node) || node.is::<AggregateExec>() || node.is::<SortExec>();

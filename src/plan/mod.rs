@@ -9,13 +9,17 @@ mod distinct_aggregates;
 mod even_probes;
 mod expressions;
 mod filtered_scans;
+mod filtered_windows;
 mod fixed_partitions;
 mod function_bodies;
+mod grouping_sets;
 mod interruptible_joins;
 mod joins_in_turn;
 mod large_top_rows;
 mod merged_top_rows;
+mod mode;
 mod multiset_operations;
+mod paged_scans;
 mod partition;
 mod set_comparisons;
 mod shared;
@@ -24,11 +28,13 @@ mod sized_files;
 mod sorted_partitions;
 mod spilling_aggregate;
 mod spilling_join;
+mod spilling_recursion;
 mod spilling_sort;
 mod spilling_window;
 mod subquery;
 mod subquery_values;
 mod sum_accumulator;
+mod unions_in_turn;
 mod unnested_keys;
 mod volatile_keys;
 
@@ -46,14 +52,18 @@ use checked_sum::CheckedSums;
 use distinct_aggregates::DistinctAggregates;
 use even_probes::EvenProbes;
 use filtered_scans::FilteredScans;
+use filtered_windows::FilteredWindows;
 use fixed_partitions::FixedPartitions;
 use function_bodies::FunctionBodies;
 pub(crate) use function_bodies::inline_bodies;
+use grouping_sets::GroupingSets;
 use interruptible_joins::InterruptibleJoins;
 use joins_in_turn::JoinsInTurn;
 use large_top_rows::LargeTopRows;
 use merged_top_rows::MergedTopRows;
+pub(crate) use mode::mode;
 use multiset_operations::MultisetOperations;
+use paged_scans::PagedScans;
 pub(crate) use partition::{PartitionNode, Partitions, query_planner};
 use set_comparisons::SetComparisons;
 pub(crate) use shared::{largest_shared, replace};
@@ -62,9 +72,11 @@ pub(crate) use sized_files::sized_files;
 use sorted_partitions::SortedPartitions;
 use spilling_aggregate::SpillingAggregate;
 use spilling_join::SpillingJoin;
+use spilling_recursion::SpillingRecursion;
 use spilling_sort::SpillingSort;
 use spilling_window::SpillingWindow;
 use subquery_values::SubqueryValues;
+use unions_in_turn::UnionsInTurn;
 use unnested_keys::UnnestedKeys;
 use volatile_keys::VolatileKeys;
 
@@ -90,7 +102,10 @@ pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
 pub(crate) fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules = Optimizer::new().rules;
     let distinct = rules.iter().position(|rule| rule.name() == "single_distinct_aggregation_to_group_by");
-    rules.insert(distinct.unwrap_or(rules.len()), Arc::new(DistinctAggregates));
+    let distinct = distinct.unwrap_or(rules.len());
+    rules.insert(distinct, Arc::new(DistinctAggregates));
+    rules.insert(distinct, Arc::new(GroupingSets));
+    rules.push(Arc::new(FilteredWindows));
     rules
 }
 
@@ -102,15 +117,18 @@ pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
     rules.insert(exchanges.unwrap_or(rules.len()), Arc::new(AlignedJoins));
     rules.push(Arc::new(FixedPartitions));
     rules.push(Arc::new(AtomicWrites));
+    rules.push(Arc::new(PagedScans));
     rules.push(Arc::new(FilteredScans));
     rules.push(Arc::new(EvenProbes));
     rules.push(Arc::new(JoinsInTurn));
+    rules.push(Arc::new(UnionsInTurn));
     rules.push(Arc::new(MergedTopRows));
     rules.push(Arc::new(LargeTopRows));
     rules.push(Arc::new(SpillingAggregate));
     rules.push(Arc::new(SpillingJoin));
     rules.push(Arc::new(SpillingSort));
     rules.push(Arc::new(SpillingWindow));
+    rules.push(Arc::new(SpillingRecursion));
     rules.push(Arc::new(InterruptibleJoins));
     rules
 }

@@ -22,7 +22,7 @@ use crate::operator::{SpillingAggregateExec, keeps_every_value};
 /// ```
 ///
 /// A partial aggregate hands on what it has when it is refused memory, and one over sorted input holds one group:
-/// both are left to the engine, and so is one that needs a few groups only. Without groups, it is medians that need room.
+/// both are left to the engine, and so is one that needs a few groups only. Without groups, it is quantiles that need room.
 #[derive(Debug)]
 pub(crate) struct SpillingAggregate;
 

@@ -1,4 +1,4 @@
-//! Windows over partitions that do not all fit into memory, or of which one does not.
+//! Windows over partitions that do not all fit into memory, or of which one does not; frames that are counted.
 
 use std::sync::Arc;
 
@@ -6,16 +6,20 @@ use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::windows::WindowAggExec;
+use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 
-use crate::operator::SpillingWindowExec;
+use crate::operator::{RunningWindowExec, SpillingWindowExec};
 
-/// Puts a window operator that holds one partition at a time in place of the engine's, which holds all of its input.
+/// Puts a window operator that holds one partition at a time in place of the engine's, which holds all of its input, and
+/// one that holds what its frames need in place of the one that copies it for every batch, and keeps all texts.
 ///
 /// ```text
 /// WindowAggExec: sum(delay) OVER (PARTITION BY carrier)       SpillingWindowExec: …
 ///   SortExec: carrier                                    →      SortExec: carrier
+///
+/// BoundedWindowAggExec: rank() OVER (ORDER BY delay)          RunningWindowExec: …
+///   SortExec: delay                                      →      SortExec: delay
 /// ```
 #[derive(Debug)]
 pub(crate) struct SpillingWindow;
@@ -23,6 +27,9 @@ pub(crate) struct SpillingWindow;
 impl PhysicalOptimizerRule for SpillingWindow {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _options: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|node| {
+            if let Some(window) = node.downcast_ref::<BoundedWindowAggExec>().and_then(RunningWindowExec::of) {
+                return Ok(Transformed::yes(Arc::new(window) as _));
+            }
             let bounded = |window: &&WindowAggExec| !window.input().boundedness().is_unbounded();
             let Some(window) = node.downcast_ref::<WindowAggExec>().filter(bounded) else {
                 return Ok(Transformed::no(node));

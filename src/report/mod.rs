@@ -9,7 +9,7 @@ mod watch;
 
 pub(crate) use drawing::{Drawing, DrawingFormat};
 pub use figures::{Figures, Monitor};
-pub use profile::{OperatorFigures, Profile};
+pub use profile::{OperatorFigures, OperatorReport, Profile};
 pub use run::Run;
 pub use summary::{Report, StatementReport};
 pub use watch::{Phase, Watch};

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
+use serde::{Serialize, Serializer};
 
 use super::drawing::{Drawing, one_line};
 use super::{Figures, Monitor};
@@ -20,16 +21,26 @@ use crate::memory::bytes;
 /// let figures = OperatorFigures { rows: Some(1234), spilled_bytes: 2_000_000, ..Default::default() };
 /// assert_eq!(figures.to_string(), "1,234 rows · spilled 2.0 MB");
 /// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct OperatorFigures {
     /// Rows that came out, where the operator counts them.
     pub rows: Option<u64>,
     /// Time it worked, added up over its partitions, where it measures it. Waiting for its input does not count.
+    #[serde(rename = "seconds", serialize_with = "as_seconds")]
     pub elapsed: Option<Duration>,
     /// The most bytes it held, added up over its partitions, where it tells.
+    #[serde(rename = "peak_reserved")]
     pub peak_memory: Option<u64>,
     /// Bytes it wrote to spill files.
     pub spilled_bytes: u64,
+    /// Partitions it made on disk, at all levels.
+    pub spill_partitions: u64,
+    /// How many times it partitioned the same rows, at most: more than once where a partition did not fit either.
+    pub recursion_depth: u64,
+}
+
+fn as_seconds<S: Serializer>(elapsed: &Option<Duration>, to: S) -> std::result::Result<S::Ok, S::Error> {
+    elapsed.map(|elapsed| elapsed.as_secs_f64()).serialize(to)
 }
 
 /// Names under which operators tell the most bytes that they held.
@@ -49,11 +60,19 @@ impl OperatorFigures {
             elapsed: nanoseconds.or_else(scanning).map(Duration::from_nanos),
             peak_memory: PEAKS.iter().find_map(|name| sum(name)),
             spilled_bytes: metrics.spilled_bytes().unwrap_or(0) as u64,
+            spill_partitions: sum("spill_partitions").unwrap_or(0),
+            recursion_depth: deepest(metrics),
         }
     }
 }
 
-/// In one line, with what is known: `1,234 rows · 5.6 ms · 7.0 MB · spilled 8.0 MB`.
+/// A depth does not add up over partitions.
+fn deepest(metrics: &MetricsSet) -> u64 {
+    let depths = metrics.iter().map(|metric| metric.value()).filter(|value| value.name() == "recursion_depth");
+    depths.map(|depth| depth.as_usize() as u64).max().unwrap_or(0)
+}
+
+/// In one line, with what is known: `1,234 rows · 5.6 ms · 7.0 MB · spilled 8.0 MB · 32 partitions on disk, 1 deep`.
 impl fmt::Display for OperatorFigures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
@@ -62,6 +81,10 @@ impl fmt::Display for OperatorFigures {
         parts.extend(self.peak_memory.filter(|peak| *peak > 0).map(bytes));
         if self.spilled_bytes > 0 {
             parts.push(format!("spilled {}", bytes(self.spilled_bytes)));
+        }
+        if self.spill_partitions > 0 {
+            let (partitions, depth) = (grouped(self.spill_partitions), self.recursion_depth);
+            parts.push(format!("{partitions} partitions on disk, {depth} deep"));
         }
         f.pad(&parts.join(" · "))
     }
@@ -87,6 +110,24 @@ fn seconds(time: Duration) -> String {
     }
 }
 
+/// One operator of a query, as [`Profile::operators`] and the file of `--report` list them.
+///
+/// ```
+/// use partita::{OperatorFigures, OperatorReport};
+/// let operator = OperatorReport { depth: 0, operator: "UnionExec".into(), figures: OperatorFigures::default() };
+/// assert_eq!(operator.figures.spilled_bytes, 0);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OperatorReport {
+    /// How many operators take rows of it, one of another; 0 for the last.
+    pub depth: usize,
+    /// Its name and what it does, as EXPLAIN has it.
+    pub operator: String,
+    /// What it did.
+    #[serde(flatten)]
+    pub figures: OperatorFigures,
+}
+
 /// A query's operators with what they did: printed, the plan as a tree, a line each with its rows, time, memory and
 /// spill. [`Frame::explain_analyze`](crate::Frame::explain_analyze) makes it of a finished query,
 /// [`Monitor::profile`](crate::Monitor::profile) of one that may still run.
@@ -99,7 +140,7 @@ fn seconds(time: Duration) -> String {
 /// let frame = ctx.sql("SELECT value % 3 AS k, count(*) FROM generate_series(1, 1000) GROUP BY 1").await?;
 /// let profile = frame.explain_analyze().await?;
 /// assert_eq!(profile.figures().rows, 3);
-/// assert_eq!(profile.operators()[0].2.rows, Some(3));
+/// assert_eq!(profile.operators()[0].figures.rows, Some(3));
 /// println!("{profile}");
 /// profile.visualize(&path)?; // .svg, .dot or .html
 /// # Ok(()) }
@@ -128,18 +169,19 @@ impl Profile {
         self.figures
     }
 
-    /// The operators from the last to the first: their depth in the tree, what they are, what they did.
+    /// The operators from the last to the first.
     ///
     /// ```
+    /// # use partita::OperatorReport;
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> partita::Result<()> {
     /// # let ctx = partita::Context::builder().build()?;
     /// let profile = ctx.sql("SELECT * FROM generate_series(1, 3)").await?.explain_analyze().await?;
-    /// for (depth, operator, figures) in profile.operators() {
+    /// for OperatorReport { depth, operator, figures } in profile.operators() {
     ///     println!("{}{operator}: {figures}", "  ".repeat(depth));
     /// }
     /// # Ok(()) }
     /// ```
-    pub fn operators(&self) -> Vec<(usize, String, OperatorFigures)> {
+    pub fn operators(&self) -> Vec<OperatorReport> {
         let mut operators = Vec::new();
         visit(self.plan.as_ref(), 0, &mut operators);
         operators
@@ -164,8 +206,9 @@ impl Profile {
     }
 }
 
-fn visit(plan: &dyn ExecutionPlan, depth: usize, operators: &mut Vec<(usize, String, OperatorFigures)>) {
-    operators.push((depth, one_line(plan, DisplayFormatType::Default), OperatorFigures::of(plan)));
+fn visit(plan: &dyn ExecutionPlan, depth: usize, operators: &mut Vec<OperatorReport>) {
+    let operator = one_line(plan, DisplayFormatType::Default);
+    operators.push(OperatorReport { depth, operator, figures: OperatorFigures::of(plan) });
     for child in plan.children() {
         visit(child.as_ref(), depth + 1, operators);
     }
@@ -176,7 +219,7 @@ impl fmt::Display for Profile {
         let Figures { rows, elapsed, peak_reserved, spilled_bytes, .. } = self.figures;
         let (peak, spilled) = (bytes(peak_reserved), bytes(spilled_bytes));
         writeln!(f, "{} rows in {}, peak {peak} reserved, {spilled} spilled", grouped(rows), seconds(elapsed))?;
-        for (depth, operator, figures) in self.operators() {
+        for OperatorReport { depth, operator, figures } in self.operators() {
             let indent = "  ".repeat(depth);
             writeln!(f, "{indent}{operator}")?;
             writeln!(f, "{indent}    → {figures}")?;
@@ -196,8 +239,11 @@ mod tests {
             elapsed: Some(Duration::from_micros(1500)),
             peak_memory: Some(0),
             spilled_bytes: 2_000_000,
+            ..OperatorFigures::default()
         };
         assert_eq!(figures.to_string(), "1,234,567 rows · 1.5 ms · spilled 2.0 MB");
+        let figures = OperatorFigures { spill_partitions: 64, recursion_depth: 2, ..Default::default() };
+        assert_eq!(figures.to_string(), "64 partitions on disk, 2 deep");
         assert_eq!(OperatorFigures::default().to_string(), "");
         assert_eq!((grouped(0), grouped(999), grouped(1000)), ("0".into(), "999".into(), "1,000".into()));
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::Figures;
+use super::{Figures, OperatorReport};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::memory::resident;
@@ -35,7 +35,7 @@ pub struct Report {
 /// # use partita::StatementReport;
 /// let statement = StatementReport {
 ///     file: None, line: 1, sql: "SELECT 1".into(), rows: Some(1), seconds: 0.01,
-///     peak_reserved: 0, spilled_bytes: 0, function_failures: 0, error: None,
+///     peak_reserved: 0, spilled_bytes: 0, function_failures: 0, operators: Vec::new(), error: None,
 /// };
 /// assert_eq!(statement.rows, Some(1));
 /// ```
@@ -57,17 +57,20 @@ pub struct StatementReport {
     pub spilled_bytes: u64,
     /// Rows that row functions failed on and that became NULL.
     pub function_failures: u64,
+    /// The operators of the query, from the last to the first, with what each did.
+    pub operators: Vec<OperatorReport>,
     /// What went wrong, with its place.
     pub error: Option<String>,
 }
 
 impl StatementReport {
     /// Fills in what the query told at its end.
-    pub(crate) fn finished(mut self, figures: &Figures) -> Self {
+    pub(crate) fn finished(mut self, figures: &Figures, operators: &[OperatorReport]) -> Self {
         self.rows = Some(figures.rows);
         self.peak_reserved = figures.peak_reserved;
         self.spilled_bytes = figures.spilled_bytes;
         self.function_failures = figures.function_failures;
+        self.operators = operators.to_vec();
         self
     }
 }
@@ -100,7 +103,7 @@ impl Report {
     /// # let ctx = partita::Context::builder().build()?;
     /// # let statement = StatementReport {
     /// #     file: None, line: 1, sql: "SELECT 1".into(), rows: Some(1), seconds: 0.01,
-    /// #     peak_reserved: 0, spilled_bytes: 0, function_failures: 0, error: None,
+    /// #     peak_reserved: 0, spilled_bytes: 0, function_failures: 0, operators: Vec::new(), error: None,
     /// # };
     /// let mut report = partita::Report::new(&ctx);
     /// report.push(statement);
@@ -119,7 +122,7 @@ impl Report {
     /// # let ctx = partita::Context::builder().build()?;
     /// # let statement = StatementReport {
     /// #     file: None, line: 1, sql: "SELECT 1".into(), rows: Some(1), seconds: 0.01,
-    /// #     peak_reserved: 0, spilled_bytes: 0, function_failures: 0, error: None,
+    /// #     peak_reserved: 0, spilled_bytes: 0, function_failures: 0, operators: Vec::new(), error: None,
     /// # };
     /// # let mut report = partita::Report::new(&ctx);
     /// # report.push(statement);

@@ -1,5 +1,6 @@
 //! A table of files.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -34,6 +35,7 @@ use crate::source::format::Format;
 use crate::source::hive;
 use crate::source::location::{DataFile, Location, path_of, shown};
 use crate::source::options::{Declared, Options};
+use crate::source::parquet::mark_wide;
 
 /// A table of files of one format. The files are listed at each scan, in a fixed order; folders named `key=value` are
 /// columns, and filters on them leave files out before any is opened.
@@ -81,6 +83,11 @@ impl FileTable {
             partitions,
             file_schema,
         })
+    }
+
+    /// Whether a few columns are read without the others.
+    pub(crate) fn is_columnar(&self) -> bool {
+        matches!(self.kind, Format::Parquet | Format::Arrow)
     }
 
     /// The files that the partition filters leave, with their partition values and what is known of their rows.
@@ -144,10 +151,11 @@ impl FileTable {
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         let statistics = self.statistics(state, &files)?;
         let partition_fields = self.table_schema.fields()[self.file_schema.fields().len()..].to_vec();
-        let columns = TableSchemaBuilder::from(&self.file_schema).with_table_partition_cols(partition_fields).build();
+        let schema = TableSchemaBuilder::from(&self.file_schema).with_table_partition_cols(partition_fields).build();
+        let columns = projection.as_ref().map(|wanted| self.names(wanted));
         let order = create_lex_ordering(&self.table_schema, &self.declared.order, state.execution_props())?;
         let groups = FileGroup::new(files).split_files(state.config().target_partitions());
-        let source = self.format.file_source(columns);
+        let source = self.format.file_source(schema);
         let scan = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
             .with_file_groups(groups)
             .with_constraints(self.declared.constraints.clone())
@@ -156,7 +164,15 @@ impl FileTable {
             .with_limit(limit)
             .with_output_ordering(order)
             .build();
-        self.format.create_physical_plan(state, scan).await
+        let plan = self.format.create_physical_plan(state, scan).await?;
+        match self.kind {
+            Format::Parquet => mark_wide(plan, state, columns).await,
+            _ => Ok(plan),
+        }
+    }
+
+    fn names(&self, columns: &[usize]) -> HashSet<String> {
+        columns.iter().map(|column| self.table_schema.field(*column).name().clone()).collect()
     }
 
     fn statistics(&self, state: &dyn Session, files: &[PartitionedFile]) -> EngineResult<Statistics> {

@@ -13,9 +13,9 @@ async fn explain_analyze_tells_what_operators_did() {
     let ctx = context();
     let profile = frame(&ctx, GROUPED).await.explain_analyze().await.unwrap();
     let operators = profile.operators();
-    assert_eq!((operators[0].0, operators[0].2.rows), (0, Some(3)));
-    assert!(operators.iter().any(|(_, name, figures)| name.contains("Filter") || figures.rows == Some(300_000)));
-    assert!(operators.iter().any(|(_, _, figures)| figures.elapsed.is_some()));
+    assert_eq!((operators[0].depth, operators[0].figures.rows), (0, Some(3)));
+    assert!(operators.iter().any(|one| one.operator.contains("Filter") || one.figures.rows == Some(300_000)));
+    assert!(operators.iter().any(|one| one.figures.elapsed.is_some()));
     let text = profile.to_string();
     assert!(text.starts_with("3 rows in ") && text.contains("→ 300,000 rows"), "{text}");
 }

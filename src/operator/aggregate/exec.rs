@@ -16,14 +16,14 @@ use datafusion::physical_plan::{
     PlanProperties, ReplaceChildrenOptions,
 };
 
-use super::shape::{Shape, is_median};
+use super::shape::{Shape, quantile};
 use super::stream::Aggregation;
 use super::whole;
 use crate::error::Error;
 use crate::operator::spill::{Loan, SpillFigures};
 
 /// An aggregate of the engine that goes through disk where the budget refuses its state: a final or single one with
-/// groups, or any without groups that takes a median.
+/// groups, or any without groups that takes a quantile.
 #[derive(Debug)]
 pub(crate) struct SpillingAggregateExec {
     aggregate: Arc<AggregateExec>,
@@ -41,7 +41,7 @@ impl SpillingAggregateExec {
 
 /// Whether the function needs to see every value, and has a way to do so from disk.
 pub(crate) fn keeps_every_value(function: &AggregateFunctionExpr) -> bool {
-    is_median(function)
+    quantile(function).is_some()
 }
 
 impl DisplayAs for SpillingAggregateExec {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, UInt64Array};
-use datafusion::arrow::compute::{SortColumn, filter, is_not_null, take_record_batch};
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, ListArray, UInt64Array};
+use datafusion::arrow::compute::{SortColumn, cast, concat, filter, is_not_null, take_record_batch};
+use datafusion::arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::utils::evaluate_partition_ranges;
 use datafusion::common::{Result, ScalarValue};
@@ -24,8 +24,8 @@ use crate::operator::spill::{Segment, rows_of};
 
 /// The result of the group that all of `states` belong to, as one row.
 ///
-/// A median is found by sorting all values, by way of the disk, and taking those in the middle. All other functions
-/// merge their states, which have to fit.
+/// A quantile is found by sorting all values, by way of the disk, and taking the one or two at its place. All other
+/// functions merge their states, which have to fit.
 pub(super) async fn result(aggregation: &Aggregation, states: Vec<Segment>) -> Result<RecordBatch> {
     let shape = &aggregation.shape;
     let read = || rows_of(states.clone(), Arc::clone(shape.state()));
@@ -38,7 +38,7 @@ pub(super) async fn result(aggregation: &Aggregation, states: Vec<Segment>) -> R
     for (function, merged) in merged.into_iter().enumerate() {
         columns.push(match merged {
             Some(mut merged) => merged.evaluate()?,
-            None => median(aggregation, function, values_of(shape, function, read())?).await?,
+            None => quantile(aggregation, function, values_of(shape, function, read())?).await?,
         });
     }
     Ok(RecordBatch::try_new(Arc::clone(shape.output()), columns)?)
@@ -74,7 +74,7 @@ impl Merged {
     }
 }
 
-/// The merged states of all functions but medians.
+/// The merged states of all functions but quantiles.
 async fn merge(
     aggregation: &Aggregation,
     mut rows: SendableRecordBatchStream,
@@ -85,9 +85,8 @@ async fn merge(
         true => shape.row_accumulators()?.into_iter().map(Merged::Whole).collect(),
         false => shape.accumulators()?.into_iter().map(Merged::Group).collect(),
     };
-    let but_medians = all.into_iter().enumerate();
-    let mut merged: Vec<_> =
-        but_medians.map(|(function, merged)| (!shape.is_median(function)).then_some(merged)).collect();
+    let but_quantiles = |(function, merged)| shape.quantile(function).is_none().then_some(merged);
+    let mut merged: Vec<_> = all.into_iter().enumerate().map(but_quantiles).collect();
     while let Some(batch) = rows.next().await.transpose()? {
         one_group(&batch, group)?;
         let states = shape.evaluate(&batch, Rows::States)?.arguments;
@@ -114,7 +113,7 @@ fn one_group(batch: &RecordBatch, group: &[ArrayRef]) -> Result<()> {
     Err(Error::memory(message).with_hint("raise the memory limit").into())
 }
 
-/// The values that the states of a median are lists of, without NULLs.
+/// The values that the states of a quantile are lists of, without NULLs.
 fn values_of(
     shape: &Arc<Shape>,
     function: usize,
@@ -126,7 +125,7 @@ fn values_of(
     let values = states.map(move |states| {
         let states = shape.evaluate(&states?, Rows::States)?.arguments;
         let lists = states[function].0.first().and_then(|lists| lists.as_list_opt::<i32>());
-        let lists = lists.ok_or_else(|| Error::internal("the state of a median is a list"))?;
+        let lists = lists.ok_or_else(|| Error::internal("the state of a quantile is a list"))?;
         let values = flat(lists);
         let values = filter(&values, &is_not_null(&values)?)?;
         Ok(RecordBatch::try_new(Arc::clone(&of), vec![values])?)
@@ -157,34 +156,66 @@ fn small(
     batches.map_ok(pieces).try_flatten()
 }
 
-/// The median of all values: that of the one or two in the middle.
-async fn median(aggregation: &Aggregation, function: usize, values: SendableRecordBatchStream) -> Result<ArrayRef> {
+/// The quantile of all values: the one at its place in their order, or what lies between the two beside it.
+async fn quantile(aggregation: &Aggregation, function: usize, values: SendableRecordBatchStream) -> Result<ArrayRef> {
+    let share =
+        aggregation.shape.quantile(function).ok_or_else(|| Error::internal("a function that is no quantile"))?;
     let count = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&count);
+    let mut sorted = sorted(aggregation, values, Arc::clone(&count))?;
+    let mut found: Vec<ArrayRef> = Vec::new();
+    let (mut before, mut place) = (0, 0.0);
+    while let Some(batch) = sorted.next().await.transpose()? {
+        // With the first batch that is sorted, all are counted.
+        place = share * count.load(Ordering::Relaxed).saturating_sub(1) as f64;
+        let wanted = (place.floor() as usize)..(place.ceil() as usize + 1);
+        let first = wanted.start.max(before);
+        let end = wanted.end.min(before + batch.num_rows());
+        if first < end {
+            found.push(batch.column(0).slice(first - before, end - first));
+        }
+        before += batch.num_rows();
+        if before >= wanted.end {
+            break;
+        }
+    }
+    let is_median = aggregation.shape.functions()[function].fun().name() == "median";
+    match found.iter().map(|values| values.len()).sum::<usize>() {
+        2 if !is_median => between(&found, place.fract()),
+        _ => {
+            // Of so few values, the engine's own function finds it.
+            let mut accumulator = aggregation.shape.accumulator(function)?;
+            found.iter().try_for_each(|values| accumulator.update_batch(std::slice::from_ref(values)))?;
+            accumulator.evaluate()?.to_array()
+        }
+    }
+}
+
+/// All values in their order, by way of the disk; `count` is how many of them have been read.
+fn sorted(
+    aggregation: &Aggregation,
+    values: SendableRecordBatchStream,
+    count: Arc<AtomicUsize>,
+) -> Result<SendableRecordBatchStream> {
     let schema = values.schema();
     let counted = values.inspect_ok(move |batch| {
-        counter.fetch_add(batch.num_rows(), Ordering::Relaxed);
+        count.fetch_add(batch.num_rows(), Ordering::Relaxed);
     });
     let counted: SendableRecordBatchStream = Box::pin(RecordBatchStreamAdapter::new(schema, counted));
     let by_value = LexOrdering::new([PhysicalSortExpr::new_default(Arc::new(Column::new("value", 0)))]);
     let by_value = by_value.ok_or_else(|| Error::internal("an order by nothing"))?;
     let (context, figures) = (Arc::clone(&aggregation.context), aggregation.figures.clone());
-    let mut sorted = Sort::inside("SpillingAggregateExec[median]", by_value, context, figures).stream(counted);
-    let mut accumulator = aggregation.shape.accumulator(function)?;
-    let mut before = 0;
-    while let Some(batch) = sorted.next().await.transpose()? {
-        // With the first batch that is sorted, all are counted.
-        let count = count.load(Ordering::Relaxed);
-        let middle = (count.saturating_sub(1) / 2)..(count / 2 + 1);
-        let first = middle.start.max(before);
-        let end = middle.end.min(before + batch.num_rows());
-        if first < end {
-            accumulator.update_batch(&[batch.column(0).slice(first - before, end - first)])?;
-        }
-        before += batch.num_rows();
-        if before >= middle.end {
-            break;
-        }
-    }
-    accumulator.evaluate()?.to_array()
+    Ok(Sort::inside("SpillingAggregateExec[quantile]", by_value, context, figures).stream(counted))
+}
+
+/// What lies at `weight` of the way from the first to the second of two numbers, to the sixth digit of the weight: as
+/// the engine's `percentile_cont` has it.
+fn between(numbers: &[ArrayRef], weight: f64) -> Result<ArrayRef> {
+    const DIGITS: f64 = 1e6;
+    let numbers = concat(&numbers.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>())?;
+    let wide = cast(&numbers, &DataType::Float64)?;
+    let wide = wide.as_primitive::<Float64Type>();
+    let (lower, upper) = (wide.value(0), wide.value(1));
+    let weight = (weight * DIGITS).trunc() / DIGITS;
+    let between: ArrayRef = Arc::new(Float64Array::from(vec![lower + (upper - lower) * weight]));
+    Ok(cast(&between, numbers.data_type())?)
 }

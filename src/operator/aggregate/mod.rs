@@ -9,10 +9,10 @@
 //!            │ after the input, one by one
 //!            ├─ its groups fit ──► Table ──► rows
 //!            ├─ they do not ──► partitioned again, with another hash seed
-//!            └─ it is one group ──► its values sorted, for a median             (large_group.rs)
+//!            └─ it is one group ──► its values sorted, for a quantile           (large_group.rs)
 //! ```
 //!
-//! Without groups, the engine's aggregate is bounded for all functions but a few; medians are taken from it (whole.rs).
+//! Without groups, the engine's aggregate is bounded for all functions but a few; quantiles are taken from it (whole.rs).
 //!
 //! Groups are found and aggregated by the engine's own `GroupValues` and `GroupsAccumulator`s. The engine's way to disk
 //! sorts states and merges the runs; that takes memory for every run at the end, and dies of it.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use datafusion::common::Result;
+use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{Accumulator, GroupsAccumulator};
 use datafusion::physical_expr::GroupsAccumulatorAdapter;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
-use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::expressions::{Column, Literal};
 use datafusion::physical_plan::aggregates::{
     AggregateExec, AggregateInputMode, AggregateMode, PhysicalGroupBy, aggregate_expressions, evaluate_group_by,
 };
@@ -105,19 +105,21 @@ impl Shape {
         &self.raw
     }
 
-    /// Whether the state of that function is a list of all values, of which only those in the middle matter.
-    pub(super) fn is_median(&self, function: usize) -> bool {
-        is_median(&self.functions[function])
+    /// Where among all values, in their order, the one is that the function gives; see [`quantile`].
+    pub(super) fn quantile(&self, function: usize) -> Option<f64> {
+        quantile(&self.functions[function])
     }
 
-    /// Whether any function does.
-    pub(super) fn takes_median(&self) -> bool {
-        (0..self.functions.len()).any(|function| self.is_median(function))
+    /// Whether any function is a quantile.
+    pub(super) fn takes_quantile(&self) -> bool {
+        (0..self.functions.len()).any(|function| self.quantile(function).is_some())
     }
 
-    /// Whether states are lists that grow with every row, and are none the smaller for having been merged.
+    /// Whether states grow with every row, and are none the smaller for having been merged: lists, and texts put together.
     pub(super) fn keeps_values(&self) -> bool {
-        self.state.fields().iter().skip(self.groups.fields().len()).any(|field| field.data_type().is_list())
+        let lists =
+            self.state.fields().iter().skip(self.groups.fields().len()).any(|field| field.data_type().is_list());
+        lists || self.functions.iter().any(|function| function.fun().name() == "string_agg")
     }
 
     /// The accumulator of that function for one group.
@@ -162,9 +164,28 @@ impl Shape {
     }
 }
 
-/// Whether it is the median of all values that are not NULL.
-pub(super) fn is_median(function: &AggregateFunctionExpr) -> bool {
-    function.fun().name() == "median" && !function.is_distinct()
+/// The share of all values that are not NULL that come before the one that the function gives, from 0 to 1: 0.5 for a
+/// median. The state of such a function is a list of all values, of which one or two matter.
+pub(super) fn quantile(function: &AggregateFunctionExpr) -> Option<f64> {
+    match function.fun().name() {
+        _ if function.is_distinct() => None,
+        "median" => Some(0.5),
+        "percentile_cont" => percentile(function),
+        _ => None,
+    }
+}
+
+/// The second argument of `percentile_cont`, from the other end where the values are in descending order.
+fn percentile(function: &AggregateFunctionExpr) -> Option<f64> {
+    let arguments = function.expressions();
+    let share = match arguments.get(1)?.downcast_ref::<Literal>()?.value() {
+        ScalarValue::Float64(share) => (*share)?,
+        ScalarValue::Float32(share) => f64::from((*share)?),
+        _ => return None,
+    };
+    let is_descending = function.order_bys().first().is_some_and(|order| order.options.descending);
+    let share = if is_descending { 1.0 - share } else { share };
+    (0.0..=1.0).contains(&share).then_some(share)
 }
 
 fn named(field: &Arc<datafusion::arrow::datatypes::Field>, index: usize) -> Column {

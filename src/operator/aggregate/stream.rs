@@ -157,7 +157,7 @@ impl Rest {
     async fn aggregate(&mut self, partition: Partition, level: usize) -> Result<()> {
         let is_one_group = !partition.can_split();
         let bytes = partition.footprint().rows_bytes();
-        if is_one_group && self.aggregation.shape.takes_median() && bytes > self.aggregation.loan.modest() {
+        if is_one_group && self.aggregation.shape.takes_quantile() && bytes > self.aggregation.loan.modest() {
             return self.large_group(partition).await;
         }
         let states = rows_of(partition.segments.clone(), Arc::clone(self.aggregation.shape.state()));

@@ -1,4 +1,4 @@
-//! Values of all rows, without groups, that need to see every value: medians.
+//! Values of all rows, without groups, that need to see every value: quantiles.
 
 use std::sync::Arc;
 
@@ -64,7 +64,7 @@ async fn states(aggregation: &Aggregation, mut input: SendableRecordBatchStream,
         let _timer = aggregation.baseline.elapsed_compute().timer();
         update(&mut accumulators, shape, &batch)?;
         let bytes = accumulators.iter().map(|accumulator| accumulator.size()).sum::<usize>();
-        if bytes > aggregation.loan.modest() {
+        if bytes > sink.piece(aggregation) {
             sink.push(state(&mut accumulators, shape)?, aggregation).await?;
             accumulators = shape.row_accumulators()?;
         }
@@ -93,7 +93,18 @@ fn state(accumulators: &mut [Box<dyn Accumulator>], shape: &Shape) -> Result<Rec
     Ok(RecordBatch::try_new(Arc::clone(shape.state()), columns)?)
 }
 
+/// States on the way to another operator are reserved by nobody, and there are several of them.
+const PIECE: usize = 2 << 20;
+
 impl Sink {
+    /// How many bytes of values make a state.
+    fn piece(&self, aggregation: &Aggregation) -> usize {
+        match self {
+            Sink::Output(_) => PIECE.min(aggregation.loan.modest()),
+            Sink::Held(..) | Sink::Disk(_) => aggregation.loan.modest(),
+        }
+    }
+
     async fn push(&mut self, states: RecordBatch, aggregation: &Aggregation) -> Result<()> {
         match self {
             Sink::Output(output) => {

@@ -14,6 +14,7 @@ mod partitioner;
 mod segment;
 mod spool;
 
+pub(in crate::operator) use compact::compact;
 pub(in crate::operator) use footprint::Footprint;
 pub(in crate::operator) use loan::{Loan, capacity};
 pub(in crate::operator) use metrics::SpillFigures;

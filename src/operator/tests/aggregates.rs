@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::oracle::{Table, block_on, config, tables};
 
-const FUNCTIONS: [&str; 16] = [
+const FUNCTIONS: [&str; 18] = [
     "count(*)",
     "count(v)",
     "sum(v)",
@@ -12,6 +12,8 @@ const FUNCTIONS: [&str; 16] = [
     "max(s)",
     "avg(v)",
     "median(v)",
+    "percentile_cont(0.9) WITHIN GROUP (ORDER BY v)",
+    "quantile_cont(v, 0.33)",
     "count(DISTINCT v)",
     "sum(DISTINCT v)",
     "count(DISTINCT s) FILTER (WHERE g > 0)",
@@ -110,6 +112,21 @@ async fn the_state_of_one_large_group_is_merged_as_that_of_a_group() {
     let sql = "SELECT median(id), median(v), approx_distinct(id), count(*), max(s) FROM t";
     table.memory = 20_000;
     assert!(table.check(sql, "SpillingAggregateExec").await > 0);
+}
+
+/// Of one group too large for memory, `percentile_cont` was refused: only `median` had a way from disk.
+#[tokio::test]
+async fn quantiles_of_one_large_group_are_found_on_disk() {
+    let mut table = table(3_000, 60_000);
+    table.rows.iter_mut().for_each(|row| row.0 = Some(7));
+    let quantiles = "percentile_cont(0.9) WITHIN GROUP (ORDER BY id), quantile_cont(v, 0.123456789), \
+        percentile_cont(0.25) WITHIN GROUP (ORDER BY v / 7.0 DESC), quantile_cont(arrow_cast(v, 'Float32'), 0.77), \
+        quantile_cont(id, 0.5) FILTER (WHERE id = 3) AS a, quantile_cont(id, 0.5) FILTER (WHERE id < 0) AS b";
+    let sql = format!("SELECT k, {quantiles}, count(*) FROM t GROUP BY k");
+    assert!(table.check(&sql, "SpillingAggregateExec").await > 0);
+    table.memory = 20_000;
+    let sql = format!("SELECT {quantiles}, count(*) FROM t");
+    assert!(table.check(&sql, "SpillingAggregateExec").await > 0);
 }
 
 /// A median made the aggregate one of rows, repartitioned below it: they were in the order that `array_agg` had asked for

@@ -2,6 +2,7 @@
 
 mod aggregates;
 mod oracle;
+mod recursions;
 mod small_pool;
 mod sorts;
 mod windows;

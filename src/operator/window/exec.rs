@@ -99,7 +99,6 @@ impl ExecutionPlan for SpillingWindowExec {
             baseline: BaselineMetrics::new(&self.metrics, partition),
             context,
             figures,
-            partition,
         };
         Ok(windows.stream(input))
     }

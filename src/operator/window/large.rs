@@ -9,17 +9,18 @@ use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::logical_expr::{Accumulator, WindowFrame, WindowFrameBound, WindowFrameUnits};
+use datafusion::logical_expr::{Accumulator, WindowFrameBound, WindowFrameUnits};
 use datafusion::physical_expr::window::{PlainAggregateWindowExpr, StandardWindowExpr, WindowExpr};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowUDFExpr};
-use datafusion::physical_plan::{ExecutionPlan, InputOrderMode};
+use datafusion::physical_plan::windows::WindowUDFExpr;
 use futures::{StreamExt, TryStreamExt};
 
 use super::numbered::Numbered;
+use super::picked::Picked;
+use super::running::{Running, can_run};
 use super::stream::Windows;
 use crate::error::Error;
-use crate::operator::slot::{SlotExec, Slots};
 use crate::operator::spill::{Segment, Spool, rows_of};
 
 /// How the values of one function are found, and the place of its column among those found the same way.
@@ -80,11 +81,11 @@ impl LargePartition {
             let place = all.len() - 1;
             return Ok(if backward { Way::NumberedBackward(place) } else { Way::Numbered(place) });
         }
-        if let Some(forward) = looking_back(function) {
-            self.forward.push(forward);
+        if can_run(function.as_ref()) {
+            self.forward.push(Arc::clone(function));
             return Ok(Way::Forward(self.forward.len() - 1));
         }
-        if let Some(backward) = function.get_reverse_expr().and_then(|reverse| looking_back(&reverse)) {
+        if let Some(backward) = function.get_reverse_expr().filter(|reverse| can_run(reverse.as_ref())) {
             self.backward.push(backward);
             return Ok(Way::Backward(self.backward.len() - 1));
         }
@@ -102,6 +103,9 @@ impl LargePartition {
         for (function, accumulator) in &mut self.values {
             accumulator.update_batch(&function.evaluate_args(&batch)?)?;
         }
+        // A median holds every value.
+        let held = self.values.iter().map(|(_, accumulator)| accumulator.size()).sum();
+        self.windows.loan.reserve_last(held)?;
         self.rows.push(&batch)
     }
 
@@ -111,9 +115,11 @@ impl LargePartition {
         self.numbered.iter_mut().chain(&mut self.numbered_backward).for_each(|numbered| numbered.begin(total));
         let values = self.values.iter_mut().map(|(_, accumulator)| accumulator.evaluate());
         let values = values.collect::<Result<Vec<_>>>()?;
+        self.values.clear();
+        self.windows.loan.shrink_to(0);
         let backward = self.read_backward().await?;
         let segments = self.rows.take();
-        let rows = self.engine(self.forward.clone(), rows_of(segments, self.input()))?;
+        let rows = self.running(self.forward.clone(), rows_of(segments, self.input()))?;
         let schema = self.windows.schema();
         let assembly = Assembly { partition: self, values, rows, backward };
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::try_unfold(assembly, Assembly::next))))
@@ -123,8 +129,8 @@ impl LargePartition {
         self.windows.window.input().schema()
     }
 
-    /// The rows of one partition with the values of functions that the engine finds while it reads them.
-    fn engine(
+    /// The rows of one partition with the values of functions that are found while they are read.
+    fn running(
         &self,
         functions: Vec<Arc<dyn WindowExpr>>,
         rows: SendableRecordBatchStream,
@@ -132,13 +138,12 @@ impl LargePartition {
         if functions.is_empty() {
             return Ok(rows);
         }
-        let input = self.windows.window.input();
-        let slots = Slots::new(input.properties().output_partitioning().partition_count());
-        slots.put(self.windows.partition, rows);
-        // It stands for our own input: the engine looks which of the keys it is sorted by.
-        let input = Arc::new(SlotExec::new(Arc::clone(input), slots));
-        let window = BoundedWindowAggExec::try_new(functions, input, InputOrderMode::Sorted, true)?;
-        window.execute(self.windows.partition, Arc::clone(&self.windows.context))
+        let input = rows.schema();
+        let found = functions.iter().map(|function| function.field()).collect::<Result<Vec<_>>>()?;
+        let schema = Arc::new(Schema::new(input.fields().iter().cloned().chain(found).collect::<Vec<_>>()));
+        let Windows { loan, context, figures, .. } = self.windows.clone();
+        let baseline = BaselineMetrics::new(&ExecutionPlanMetricsSet::new(), 0);
+        Running { functions, schema, loan, context, figures, baseline }.stream(rows)
     }
 
     /// The values of the functions that look ahead, on disk, in the order of the rows.
@@ -148,7 +153,7 @@ impl LargePartition {
             return Ok(Backward::none());
         }
         let turned = turned(rows_of(self.rows.reversed(), self.input()));
-        let mut rows = self.engine(self.backward.clone(), turned)?;
+        let mut rows = self.running(self.backward.clone(), turned)?;
         let width = self.input().fields().len();
         let mut spool = Spool::create(&self.windows.context, &self.windows.figures)?;
         while let Some(batch) = rows.next().await.transpose()? {
@@ -182,7 +187,7 @@ fn unnamed(columns: Vec<ArrayRef>) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(Arc::new(schema), columns)?)
 }
 
-/// The accumulator of an aggregate whose frame is the whole partition for every row.
+/// The accumulator of a function whose frame is the whole partition for every row.
 fn accumulator(function: &Arc<dyn WindowExpr>) -> Result<Option<Box<dyn Accumulator>>> {
     let frame = function.get_window_frame();
     let all_are_peers = frame.units == WindowFrameUnits::Range && function.order_by().is_empty();
@@ -190,29 +195,17 @@ fn accumulator(function: &Arc<dyn WindowExpr>) -> Result<Option<Box<dyn Accumula
         WindowFrameBound::CurrentRow => all_are_peers,
         bound => bound.is_unbounded(),
     };
-    let Some(aggregate) = function.as_any().downcast_ref::<PlainAggregateWindowExpr>() else { return Ok(None) };
-    if !open(&frame.start_bound) || !open(&frame.end_bound) || says(function, "filter: Some(") {
+    if !open(&frame.start_bound) || !open(&frame.end_bound) {
         return Ok(None);
     }
-    aggregate.get_aggregate_expr().create_accumulator().map(Some)
-}
-
-/// The function as one that the engine evaluates while it reads the rows, where it can be said so.
-fn looking_back(function: &Arc<dyn WindowExpr>) -> Option<Arc<dyn WindowExpr>> {
-    if function.uses_bounded_memory() {
-        return Some(Arc::clone(function));
+    if let Some(standard) = function.as_any().downcast_ref::<StandardWindowExpr>() {
+        return Ok(Picked::new(standard)?.map(|picked| Box::new(picked) as _));
     }
-    let standard = function.as_any().downcast_ref::<StandardWindowExpr>()?;
-    let first = udf_name(standard)? == "first_value" && !says(function, "ignore_nulls: true");
-    if !first || !function.get_window_frame().start_bound.is_unbounded() {
-        return None;
+    let aggregate = function.as_any().downcast_ref::<PlainAggregateWindowExpr>();
+    match aggregate.filter(|_| !says(function.as_ref(), "filter: Some(")) {
+        Some(aggregate) => aggregate.get_aggregate_expr().create_accumulator().map(Some),
+        None => Ok(None),
     }
-    // The first of all rows is the first of those so far.
-    let start = WindowFrameBound::Preceding(ScalarValue::UInt64(None));
-    let frame = WindowFrame::new_bounds(WindowFrameUnits::Rows, start, WindowFrameBound::CurrentRow);
-    let expr = standard.get_standard_func_expr();
-    let (partition_by, order_by) = (standard.partition_by(), standard.order_by());
-    Some(Arc::new(StandardWindowExpr::new(Arc::clone(expr), partition_by, order_by, Arc::new(frame))))
 }
 
 /// The engine's name for a function that is no aggregate.
@@ -221,7 +214,7 @@ pub(super) fn udf_name(standard: &StandardWindowExpr) -> Option<&str> {
 }
 
 /// Whether a function has a property that the engine keeps to itself: FILTER, IGNORE NULLS.
-fn says(function: &Arc<dyn WindowExpr>, property: &str) -> bool {
+pub(super) fn says(function: &dyn WindowExpr, property: &str) -> bool {
     format!("{function:?}").contains(property)
 }
 

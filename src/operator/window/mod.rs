@@ -1,14 +1,18 @@
-//! Window functions that need to see the whole of a partition, one partition after the other.
+//! Window functions, one partition after the other.
+//!
+//! Functions that look back, or a few rows ahead, are found while rows are read: `running`. Those that need to see the
+//! whole of a partition:
 //!
 //! ```text
 //! input, sorted ─► whole partitions, some thousand rows of them ─► WindowExpr::evaluate ─► rows       (stream.rs)
 //!                       │ one alone does not fit
 //!                       ▼
 //!                  the partition on disk                                                              (large.rs)
-//!                       ├─ forward:  functions that look back, by the engine's BoundedWindowAggExec
-//!                       ├─ backward: functions that look ahead, the same with the order turned round
-//!                       ├─ one value: aggregates of all rows, taken while the rows were written
-//!                       └─ by number: ntile, percent_rank, cume_dist, from the number of rows          (numbered.rs)
+//!                       ├─ forward:  functions that look back                                         (running)
+//!                       ├─ backward: functions that look ahead, the same with the order turned round  (running)
+//!                       ├─ one value: aggregates of all rows, and one row's value, taken while the
+//!                       │             rows were written                                               (picked.rs)
+//!                       └─ by number: ntile, percent_rank, cume_dist, from the number of rows         (numbered.rs)
 //! ```
 //!
 //! The engine's own operator holds all of its input, partitions and all, and tells nobody.
@@ -16,6 +20,9 @@
 mod exec;
 mod large;
 mod numbered;
+mod picked;
+mod running;
 mod stream;
 
 pub(crate) use exec::SpillingWindowExec;
+pub(crate) use running::RunningWindowExec;

@@ -30,8 +30,6 @@ pub(super) struct Windows {
     pub(super) context: Arc<TaskContext>,
     pub(super) figures: SpillFigures,
     pub(super) baseline: BaselineMetrics,
-    /// The output partition, and that of the input.
-    pub(super) partition: usize,
 }
 
 impl Windows {

@@ -1,0 +1,146 @@
+//! Operators that pass on the rows of their input, one partition to one partition, in their order.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, Statistics};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::execution_plan::CardinalityEffect;
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::{
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties,
+    ReplaceChildrenOptions,
+};
+
+use crate::error::Error;
+
+/// What such an operator does to rows. All else is the same for all of them: [`PassExec`].
+pub(crate) trait Pass: fmt::Debug + Clone + Send + Sync + 'static {
+    /// What EXPLAIN calls it.
+    const NAME: &'static str;
+
+    /// The rows of one partition of `input`.
+    fn rows(
+        &self,
+        input: &Arc<dyn ExecutionPlan>,
+        partition: usize,
+        context: Arc<TaskContext>,
+        metrics: &ExecutionPlanMetricsSet,
+    ) -> Result<SendableRecordBatchStream>;
+
+    /// What EXPLAIN says of it.
+    fn describe(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match t {
+            DisplayFormatType::TreeRender => Ok(()),
+            DisplayFormatType::Default | DisplayFormatType::Verbose => f.write_str(Self::NAME),
+        }
+    }
+
+    /// What it evaluates.
+    fn expressions(&self) -> &[Arc<dyn PhysicalExpr>] {
+        &[]
+    }
+
+    /// Whether it leaves rows out.
+    fn leaves_out(&self) -> bool {
+        false
+    }
+}
+
+/// An operator of one input with its rows, or some of them, in its partitions and its order.
+#[derive(Debug)]
+pub(crate) struct PassExec<P> {
+    input: Arc<dyn ExecutionPlan>,
+    pass: P,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl<P: Pass> PassExec<P> {
+    pub(crate) fn new(input: Arc<dyn ExecutionPlan>, pass: P) -> Self {
+        Self { input, pass, metrics: ExecutionPlanMetricsSet::new() }
+    }
+
+    pub(crate) fn pass(&self) -> &P {
+        &self.pass
+    }
+}
+
+impl<P: Pass> DisplayAs for PassExec<P> {
+    fn fmt_as(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.pass.describe(t, f)
+    }
+}
+
+impl<P: Pass> ExecutionPlan for PassExec<P> {
+    fn name(&self) -> &str {
+        P::NAME
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.input.properties()
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        match <[_; 1]>::try_from(children) {
+            Ok([input]) => Ok(Arc::new(Self::new(input, self.pass.clone()))),
+            Err(_) => Err(Error::internal(format!("{} has one input", P::NAME)).into()),
+        }
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        for expression in self.pass.expressions() {
+            if f(expression)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        self.pass.rows(&self.input, partition, context, &self.metrics)
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
+        vec![ChildStats::At(partition)]
+    }
+
+    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        Ok(match self.pass.leaves_out() {
+            true => Arc::new(inputs[0].as_ref().clone().to_inexact()),
+            false => Arc::clone(&inputs[0]),
+        })
+    }
+
+    fn cardinality_effect(&self) -> CardinalityEffect {
+        if self.pass.leaves_out() { CardinalityEffect::LowerEqual } else { CardinalityEffect::Equal }
+    }
+}

@@ -1,0 +1,25 @@
+//! Window functions that are found while rows are read in their order.
+//!
+//! ```text
+//! batch, sorted ─┬─► waits in memory, or on disk ───────────────────────────────────┐ (waiting.rs)
+//!                ├─► partitions and peers (parts.rs) ─► row_number, rank  (numbering)│
+//!                │                                   ─► lag, lead            (shift) ├─► rows with all values
+//!                │                                   ─► running totals       (total) │   (stream.rs)
+//!                └─► the columns that are looked at  ─► any other frame      (frame) ┘
+//! ```
+//!
+//! The engine's own operator copies the rows of the frame for every batch, all columns of them; of texts it keeps what
+//! it has pruned; it finds values one row at a time, and tells nobody what it holds.
+
+mod exec;
+mod frame;
+mod numbering;
+mod parts;
+mod shift;
+mod stream;
+mod total;
+mod values;
+mod waiting;
+
+pub(crate) use exec::RunningWindowExec;
+pub(super) use stream::{Running, can_run};

@@ -1,0 +1,19 @@
+//! Parquet files whose row groups are wide: read by pieces of a row group instead of a whole one.
+//!
+//! The engine reads all wanted columns of a row group before it decodes the first row. Where they have a gigabyte, that
+//! is what the scan holds, and tells nobody. Where it is told which rows it wants, it reads the pages of those rows
+//! alone, if it knows where pages begin: many files say so in a page index, and of others the headers of their pages do.
+//!
+//! ```text
+//! scan is planned ─► footers ─► a row group is wide ─► where its pages begin ─► WideFile, kept with the file
+//!                                                            (pages.rs, header.rs)          │
+//!                                                                                           │ plan/paged_scans.rs
+//! row group of 1 GB ═► rows 0 … 20 000 │ rows 20 000 … 40 000 │ …: each a file of its own to the engine
+//! ```
+
+mod header;
+mod pages;
+mod reader;
+mod wide;
+
+pub(crate) use wide::{WideFile, mark_wide};
