@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::oracle::{Table, block_on, config, tables};
 
 /// Each with a frame or without; `{o}` is the order by.
-const FUNCTIONS: [&str; 23] = [
+const FUNCTIONS: [&str; 30] = [
     "sum(v) OVER ({p})",
     "count(*) OVER ({p})",
     "max(s) OVER ({p} {o} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)",
@@ -27,6 +27,13 @@ const FUNCTIONS: [&str; 23] = [
     "nth_value(s, 3) OVER ({p} {o} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)",
     "nth_value(v, -2) OVER ({p} {o} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)",
     "nth_value(v, 2) IGNORE NULLS OVER ({p} ORDER BY id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)",
+    "avg(v) OVER ({p} {o} ROWS BETWEEN 6 PRECEDING AND CURRENT ROW)",
+    "count(s) OVER ({p} {o} ROWS BETWEEN CURRENT ROW AND 3 FOLLOWING)",
+    "sum(v / 4.0) OVER ({p} ORDER BY g)",
+    "avg(arrow_cast(v, 'Decimal128(9, 2)')) OVER ({p} {o} ROWS BETWEEN 70 PRECEDING AND 2 FOLLOWING)",
+    "sum(arrow_cast(v, 'Decimal128(9, 2)')) OVER ({p} {o} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 FOLLOWING)",
+    "min(s) OVER ({p} {o} ROWS BETWEEN 2 PRECEDING AND 1 FOLLOWING)",
+    "max(v) OVER ({p} ORDER BY g)",
     "sum(v) FILTER (WHERE g = 1) OVER ({p})",
     "count(*) FILTER (WHERE v > 3) OVER ({p} {o} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)",
 ];

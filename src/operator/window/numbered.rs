@@ -5,13 +5,13 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, Float64Array, UInt64Array};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::common::utils::evaluate_partition_ranges;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::physical_expr::expressions::Literal;
 use datafusion::physical_expr::window::{StandardWindowExpr, WindowExpr};
 use datafusion::physical_plan::windows::WindowUDFExpr;
 
 use super::large::udf_name;
+use super::running::Changes;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
@@ -32,7 +32,7 @@ pub(super) struct Numbered {
     /// Rows behind us, and those of them before the first peer of the row at hand.
     seen: u64,
     before_peers: u64,
-    peer: Option<Vec<ScalarValue>>,
+    peers: Changes,
 }
 
 impl Numbered {
@@ -49,7 +49,7 @@ impl Numbered {
             _ => return Ok(None),
         };
         let function = Arc::clone(function);
-        Ok(Some(Self { kind, function, total: 0, seen: 0, before_peers: 0, peer: None }))
+        Ok(Some(Self { kind, function, total: 0, seen: 0, before_peers: 0, peers: Changes::default() }))
     }
 
     /// Whether it reads the rows from the last to the first.
@@ -71,14 +71,12 @@ impl Numbered {
                 (first..self.seen).map(|row| self.bucket(row, buckets)),
             )));
         }
-        let order = self.function.order_by_columns(batch)?;
+        let order = self.function.order_by_columns(batch)?.into_iter().map(|column| column.values);
+        let (groups, begins) = self.peers.find(&order.collect::<Vec<_>>(), batch.num_rows())?;
         let mut values = Vec::with_capacity(batch.num_rows());
-        for peers in evaluate_partition_ranges(batch.num_rows(), &order)? {
-            let row = order.iter().map(|column| ScalarValue::try_from_array(&column.values, peers.start));
-            let row = Some(row.collect::<Result<Vec<_>>>()?);
-            if self.peer != row {
+        for (index, peers) in groups.into_iter().enumerate() {
+            if index > 0 || begins {
                 self.before_peers = self.seen;
-                self.peer = row;
             }
             self.seen += peers.len() as u64;
             values.extend(std::iter::repeat_n(self.share(), peers.len()));

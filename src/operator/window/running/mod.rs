@@ -3,8 +3,9 @@
 //! ```text
 //! batch, sorted ─┬─► waits in memory, or on disk ───────────────────────────────────┐ (waiting.rs)
 //!                ├─► partitions and peers (parts.rs) ─► row_number, rank  (numbering)│
-//!                │                                   ─► lag, lead            (shift) ├─► rows with all values
-//!                │                                   ─► running totals       (total) │   (stream.rs)
+//!                │                                   ─► lag, lead            (shift) │
+//!                │                                   ─► sums of numbers    (numbers) ├─► rows with all values
+//!                │                                   ─► other totals so far  (total) │   (stream.rs)
 //!                └─► the columns that are looked at  ─► any other frame      (frame) ┘
 //! ```
 //!
@@ -14,6 +15,7 @@
 mod exec;
 mod frame;
 mod numbering;
+mod numbers;
 mod parts;
 mod shift;
 mod stream;
@@ -22,4 +24,5 @@ mod values;
 mod waiting;
 
 pub(crate) use exec::RunningWindowExec;
+pub(super) use parts::Changes;
 pub(super) use stream::{Running, can_run};

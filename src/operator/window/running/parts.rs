@@ -62,14 +62,18 @@ impl Finder {
 }
 
 /// Where the values of columns change.
-#[derive(Default)]
-struct Changes {
+#[derive(Debug, Default)]
+pub(in crate::operator::window) struct Changes {
     last: Option<Vec<ScalarValue>>,
 }
 
 impl Changes {
     /// Runs of equal rows, and whether the first row differs from the last one of the batch before.
-    fn find(&mut self, columns: &[ArrayRef], rows: usize) -> Result<(Vec<Range<usize>>, bool)> {
+    pub(in crate::operator::window) fn find(
+        &mut self,
+        columns: &[ArrayRef],
+        rows: usize,
+    ) -> Result<(Vec<Range<usize>>, bool)> {
         let row =
             |row| columns.iter().map(|column| ScalarValue::try_from_array(column, row)).collect::<Result<Vec<_>>>();
         let begins = self.last.as_ref() != Some(&row(0)?);

@@ -13,6 +13,7 @@ use futures::StreamExt;
 
 use super::frame::Frames;
 use super::numbering::Numbering;
+use super::numbers::numbers;
 use super::parts::Finder;
 use super::shift::Shift;
 use super::total::Total;
@@ -58,8 +59,8 @@ struct Way {
 }
 
 impl Way {
-    fn one(column: usize, function: impl Function + 'static) -> Self {
-        Self { function: Box::new(function), columns: vec![column], values: vec![Values::default()] }
+    fn one(column: usize, function: Box<dyn Function>) -> Self {
+        Self { function, columns: vec![column], values: vec![Values::default()] }
     }
 }
 
@@ -77,7 +78,7 @@ impl Walk {
         let mut ways = Vec::new();
         let mut others = (Vec::new(), Vec::new());
         for (column, function) in running.functions.iter().enumerate() {
-            match way(column, function)? {
+            match way(column, function, &input.schema())? {
                 Some(way) => ways.push(way),
                 None => {
                     others.0.push(column);
@@ -156,12 +157,16 @@ impl Walk {
 }
 
 /// The way of a function that has one of its own.
-fn way(column: usize, function: &Arc<dyn WindowExpr>) -> Result<Option<Way>> {
-    if let Some(standard) = function.as_any().downcast_ref::<StandardWindowExpr>() {
-        if let Some(numbering) = udf_name(standard).and_then(Numbering::new) {
-            return Ok(Some(Way::one(column, numbering)));
-        }
-        return Ok(Shift::new(standard)?.map(|shift| Way::one(column, shift)));
-    }
-    Ok(Total::new(function)?.map(|total| Way::one(column, total)))
+fn way(column: usize, function: &Arc<dyn WindowExpr>, schema: &SchemaRef) -> Result<Option<Way>> {
+    let found: Option<Box<dyn Function>> = match function.as_any().downcast_ref::<StandardWindowExpr>() {
+        Some(standard) => match udf_name(standard).and_then(Numbering::new) {
+            Some(numbering) => Some(Box::new(numbering)),
+            None => Shift::new(standard)?.map(|shift| Box::new(shift) as _),
+        },
+        None => match numbers(function, schema)? {
+            Some(numbers) => Some(numbers),
+            None => Total::new(function)?.map(|total| Box::new(total) as _),
+        },
+    };
+    Ok(found.map(|found| Way::one(column, found)))
 }
