@@ -117,9 +117,19 @@ impl Shape {
 
     /// Whether states grow with every row, and are none the smaller for having been merged: lists, and texts put together.
     pub(super) fn keeps_values(&self) -> bool {
+        self.copies() > 1
+    }
+
+    /// How many times the bytes that states tell of themselves they take at most. Lists are copied where states are
+    /// written and results are made; texts have room to grow, which they do not tell, and so has the copy of them.
+    pub(super) fn copies(&self) -> usize {
         let lists =
             self.state.fields().iter().skip(self.groups.fields().len()).any(|field| field.data_type().is_list());
-        lists || self.functions.iter().any(|function| function.fun().name() == "string_agg")
+        match self.functions.iter().any(|function| function.fun().name() == "string_agg") {
+            true => 4,
+            false if lists => 2,
+            false => 1,
+        }
     }
 
     /// The accumulator of that function for one group.

@@ -57,9 +57,7 @@ impl Table {
     /// The bytes it holds.
     pub(super) fn bytes(&self) -> usize {
         let states = self.accumulators.iter().map(|accumulator| accumulator.size()).sum::<usize>();
-        // Lists of values are copied where states are written and results are made.
-        let states = if self.shape.keeps_values() { 2 * states } else { states };
-        self.groups.size() + states + size_of::<usize>() * self.indices.capacity()
+        self.groups.size() + self.shape.copies() * states + size_of::<usize>() * self.indices.capacity()
     }
 
     /// The most bytes it may hold while it takes `rows` more rows: a hash table that is full is copied to one twice as
