@@ -77,7 +77,7 @@ impl Chunk {
 
     /// The same rows, in order.
     pub(super) fn sort(self) -> SortedChunk {
-        let positions = telling_positions(&self.keys);
+        let Telling { positions, decides } = telling_positions(&self.keys);
         let mut order = Vec::with_capacity(self.rows);
         for (batch, keys) in self.keys.iter().enumerate() {
             let entry = |(row, key): (usize, &[u8])| Entry {
@@ -88,7 +88,10 @@ impl Chunk {
             order.extend(keys.iter().map(|key| key.data()).enumerate().map(entry));
         }
         let key = |entry: &Entry| self.keys[entry.batch as usize].row(entry.row as usize);
-        order.sort_unstable_by(|a, b| a.prefix.cmp(&b.prefix).then_with(|| key(a).cmp(&key(b))));
+        match decides {
+            true => order.sort_unstable_by_key(|entry| entry.prefix),
+            false => order.sort_unstable_by(|a, b| a.prefix.cmp(&b.prefix).then_with(|| key(a).cmp(&key(b)))),
+        }
         let bytes = self.counter.memory_usage() + order.capacity() * size_of::<Entry>();
         SortedChunk { batches: self.batches, order, bytes, next: 0 }
     }
@@ -97,26 +100,40 @@ impl Chunk {
 /// How many bytes of a key are looked at for those that tell rows apart.
 const LOOKED_AT: usize = 64;
 
+/// Where keys differ.
+struct Telling {
+    positions: Vec<usize>,
+    /// Whether keys with the same bytes there are equal.
+    decides: bool,
+}
+
 /// The first eight positions at which the keys differ at all.
 ///
 /// The bytes of a key before its last such position are either among them or the same in all keys: two rows whose bytes
 /// there differ are ordered by them. A key that is too short goes on with zeros, which no key sorts before.
-fn telling_positions(keys: &[Rows]) -> Vec<usize> {
+fn telling_positions(keys: &[Rows]) -> Telling {
     let mut differs = [0u8; LOOKED_AT];
     let mut first = [0u8; LOOKED_AT];
+    let mut whole_length = 0;
     if let Some(row) = keys.iter().flat_map(Rows::iter).next() {
-        let length = row.data().len().min(LOOKED_AT);
+        whole_length = row.data().len();
+        let length = whole_length.min(LOOKED_AT);
         first[..length].copy_from_slice(&row.data()[..length]);
     }
+    let mut same_length = whole_length <= LOOKED_AT;
     for row in keys.iter().flat_map(Rows::iter) {
         let mut bytes = [0u8; LOOKED_AT];
+        same_length &= row.data().len() == whole_length;
         let length = row.data().len().min(LOOKED_AT);
         bytes[..length].copy_from_slice(&row.data()[..length]);
         for position in 0..LOOKED_AT {
             differs[position] |= bytes[position] ^ first[position];
         }
     }
-    (0..LOOKED_AT).filter(|position| differs[*position] != 0).take(8).collect()
+    let mut positions: Vec<usize> = (0..LOOKED_AT).filter(|position| differs[*position] != 0).collect();
+    let decides = same_length && positions.len() <= 8;
+    positions.truncate(8);
+    Telling { positions, decides }
 }
 
 fn prefix(key: &[u8], positions: &[usize]) -> u64 {

@@ -1,0 +1,1 @@
+select count(*), sum(f), sum(l) from (select l_partkey, first_value(l_extendedprice order by l_shipdate, l_orderkey, l_linenumber) f, last_value(l_extendedprice order by l_shipdate, l_orderkey, l_linenumber) l from lineitem group by l_partkey) t

@@ -1,0 +1,1 @@
+select count(*), max(length(a.l_comment)), max(length(b.l_comment)) from (select * from lineitem where l_linenumber = 1) a full join (select * from lineitem where l_linenumber = 2) b on a.l_orderkey = b.l_orderkey and a.l_shipdate < b.l_shipdate

@@ -1,0 +1,1 @@
+select count(*), sum(ps_supplycost), max(length(l_comment) + length(ps_comment)) from lineitem join partsupp on l_partkey = ps_partkey and l_suppkey = ps_suppkey join orders on o_orderkey = l_orderkey

@@ -1,0 +1,1 @@
+select count(*) from (select o_orderkey, o_totalprice from orders where o_orderkey < 400000) a join (select c_custkey, c_acctbal from customer where c_custkey <= 15000) b on a.o_totalprice < b.c_acctbal

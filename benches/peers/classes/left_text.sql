@@ -1,0 +1,1 @@
+select count(*), count(b.c_custkey) from orders a left join customer b on a.o_comment = b.c_comment

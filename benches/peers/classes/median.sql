@@ -1,0 +1,1 @@
+select median(l_extendedprice), median(l_orderkey) from lineitem

@@ -1,0 +1,1 @@
+select count(*), sum(n), sum(p) from (select ntile(100) over (order by l_extendedprice, l_orderkey, l_linenumber) n, percent_rank() over (order by l_extendedprice, l_orderkey, l_linenumber) p from lineitem) t

@@ -1,0 +1,1 @@
+select count(*), sum(a.l_quantity) from (select l_linenumber k, l_quantity, l_comment from lineitem where l_orderkey < 60000) a join (select l_linenumber k, l_comment from lineitem where l_orderkey < 60000) b on a.k = b.k and a.l_comment < b.l_comment

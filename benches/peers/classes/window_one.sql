@@ -1,0 +1,1 @@
+select count(*), sum(s), max(a) from (select sum(l_quantity) over (order by l_shipdate, l_orderkey, l_linenumber) s, avg(l_extendedprice) over (order by l_shipdate, l_orderkey, l_linenumber rows between 6 preceding and current row) a from lineitem) t
