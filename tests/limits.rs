@@ -48,14 +48,14 @@ const QUERIES: [(&str, &str, bool); 16] = [
         "first rows",
         "SELECT count(*), sum(l_orderkey) FROM (SELECT l_orderkey, l_comment FROM lineitem \
          ORDER BY l_extendedprice DESC, l_orderkey, l_linenumber LIMIT 1000000)",
-        false,
+        true,
     ),
     (
         "windows",
         "SELECT sum(n), sum(t), sum(b) FROM (SELECT row_number() OVER (PARTITION BY l_suppkey ORDER BY l_orderkey, \
          l_linenumber) AS n, sum(l_quantity) OVER (PARTITION BY l_returnflag) AS t, ntile(9) OVER (PARTITION BY l_returnflag \
          ORDER BY l_orderkey, l_linenumber) AS b FROM lineitem)",
-        false,
+        true,
     ),
     (
         "union",
@@ -76,7 +76,7 @@ const QUERIES: [(&str, &str, bool); 16] = [
          l_returnflag ORDER BY l_shipdate, l_orderkey, l_linenumber ROWS BETWEEN 2 PRECEDING AND 1 FOLLOWING) AS m, \
          sum(l_quantity) OVER w AS a FROM lineitem WINDOW w AS (PARTITION BY l_returnflag ORDER BY l_shipdate, l_orderkey, \
          l_linenumber))",
-        false,
+        true,
     ),
     (
         "texts put together",
