@@ -12,7 +12,7 @@ use datafusion::physical_plan::{
 };
 
 use super::joins_in_turn::holds_memory;
-use crate::operator::{Lazy, LazyExec, Turn};
+use crate::operator::{ExchangeExec, Lazy, LazyExec, MapExec, PickExec, Turn};
 
 /// Lets each input of a union start when the one before has ended, where two or more of them hold memory of their own.
 ///
@@ -25,12 +25,16 @@ use crate::operator::{Lazy, LazyExec, Turn};
 /// ```
 ///
 /// All at once would have a part of the budget each, and spill the more. Where rows are merged by their order, all inputs
-/// are needed at once.
+/// are needed at once; where partitions are read apart from each other, in any order, one would wait for another that
+/// nobody reads.
 #[derive(Debug)]
 pub(crate) struct UnionsInTurn;
 
 impl PhysicalOptimizerRule for UnionsInTurn {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _options: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        if reads_partitions_apart(&plan)? {
+            return Ok(plan);
+        }
         plan.transform_up(|node| {
             if !node.is::<UnionExec>() || node.output_ordering().is_some() || !several_hold_memory(&node)? {
                 return Ok(Transformed::no(node));
@@ -54,6 +58,10 @@ impl PhysicalOptimizerRule for UnionsInTurn {
     fn schema_check(&self) -> bool {
         true
     }
+}
+
+fn reads_partitions_apart(plan: &Arc<dyn ExecutionPlan>) -> Result<bool> {
+    plan.exists(|node| Ok(node.is::<PickExec>() || node.is::<MapExec>() || node.is::<ExchangeExec>()))
 }
 
 fn several_hold_memory(union: &Arc<dyn ExecutionPlan>) -> Result<bool> {

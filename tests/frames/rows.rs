@@ -122,3 +122,23 @@ async fn what_does_not_fit_goes_through_disk() {
     // The partner of every row is its own copy, which is one less.
     assert_eq!(listed(&summary).await, [format!("{rows} {rows} {rows}")]);
 }
+
+/// The inputs of a union that hold memory run one after the other: whoever read the last partition first waited for one
+/// that nobody read.
+#[tokio::test(flavor = "multi_thread")]
+async fn partitions_of_a_union_are_read_in_any_order() {
+    let ctx = Context::builder().threads(2).build().unwrap();
+    let grouped = "SELECT value * 7 % 100003 AS k, count(*) AS c FROM generate_series(1, 200000) GROUP BY 1";
+    let frame = ctx.sql(&format!("{grouped} UNION ALL {grouped} UNION ALL {grouped}")).await.unwrap();
+    let read = async {
+        let mut rows = 0;
+        for mut stream in frame.streams().await.unwrap().into_iter().rev().collect::<Vec<_>>() {
+            while let Some(batch) = futures::StreamExt::next(&mut stream).await {
+                rows += batch.unwrap().num_rows();
+            }
+        }
+        rows
+    };
+    let rows = tokio::time::timeout(std::time::Duration::from_secs(60), read).await.expect("it hangs");
+    assert_eq!(rows, 3 * 100_003);
+}

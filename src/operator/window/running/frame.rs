@@ -13,6 +13,7 @@ use datafusion::physical_expr::window::{PartitionBatches, PartitionWindowAggStat
 use super::parts::{Part, Parts};
 use super::values::{Function, Values};
 use crate::operator::spill::compact;
+use crate::operator::window::large::says;
 
 /// So much of what has been pruned may be kept by views, in bytes.
 const SLACK: usize = if cfg!(test) { 4 << 10 } else { 1 << 20 };
@@ -39,7 +40,7 @@ impl Frames {
             read.extend(expressions.flat_map(collect_columns).map(|column| column.index()));
         }
         // A FILTER is not told.
-        let all = functions.iter().any(|function| format!("{function:?}").contains("filter: Some("));
+        let all = functions.iter().any(|function| says(function.as_ref(), "filter: Some("));
         let column = |(index, field): (usize, &Arc<datafusion::arrow::datatypes::Field>)| match all {
             false if !read.contains(&index) => ScalarValue::new_default(field.data_type()).ok(),
             _ => None,
