@@ -17,8 +17,8 @@ use super::sorter::Sort;
 use crate::operator::spill::{Loan, Segment, Spool, rows_of};
 
 /// How many batches of each run a merge holds: the one it reads, the one before, of which rows wait for the next batch
-/// that comes out, and the keys of both.
-const HELD: usize = 4;
+/// that comes out, the keys of both, and the one that is read ahead.
+const HELD: usize = 5;
 
 /// What a merge of two runs takes without asking, in bytes: the batches of runs have half a megabyte each.
 const LEAST: usize = if cfg!(test) { 512 << 10 } else { 4 << 20 };

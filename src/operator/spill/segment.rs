@@ -3,21 +3,27 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::iter::Peekable;
 use std::sync::Arc;
 
+use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::utils::memory::get_record_batch_memory_size;
 use datafusion::execution::disk_manager::DiskManager;
 use datafusion::execution::spill_file::SpillFile;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::metrics::SpillMetrics;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use tokio::task::spawn_blocking;
 
+use super::partitioner::BATCH_BYTES;
 use crate::error::Error;
 use crate::memory::{Codec, checksum, decode, encode};
+
+/// Segments are read together up to so many rows: as many as the engine makes a batch of where nothing else is said.
+const ROWS: usize = 8192;
 
 /// A spill file that segments are appended to, one batch each.
 ///
@@ -116,31 +122,66 @@ fn unreadable(error: std::io::Error) -> Error {
     Error::io("an operator cannot read back what it has spilled", error)
 }
 
-/// The rows of `segments`, read one at a time beside the query's threads; each is let go as it is read.
+/// The rows of `segments` in their order, read beside the query's threads; each is let go as it is read.
+///
+/// ```text
+/// query        │ join 1 ──────│ join 2 ──────│ join 3 ─
+/// beside it    │ read 2 ─│    │ read 3 ─│    │ read 4
+/// ```
+///
+/// While a batch is worked on, the next one is read: two are held at most. Segments of few rows come out together, for
+/// what follows takes its time by the batch; what comes out is no larger than what a segment may be.
 pub(in crate::operator) fn rows_of(segments: Vec<Segment>, schema: SchemaRef) -> SendableRecordBatchStream {
-    let reader = Reader { segments: segments.into_iter(), open: None };
-    let batches = futures::stream::try_unfold(reader, |mut reader| async move {
-        let read = spawn_blocking(move || Ok(reader.next()?.map(|batch| (batch, reader)))).await;
-        read.map_err(|error| Error::internal(format!("reading a spill file ended early: {error}")))?
+    let reader = Reader { segments: segments.into_iter().peekable(), open: None };
+    let batches = futures::stream::try_unfold(read_on(reader), |reading| async move {
+        let ended = |error| Error::internal(format!("reading a spill file ended early: {error}"));
+        let read = reading.await.map_err(ended)??;
+        Ok(read.map(|(batch, reader)| (batch, read_on(reader))))
     });
     Box::pin(RecordBatchStreamAdapter::new(schema, batches))
 }
 
+type Reading = SpawnedTask<Result<Option<(RecordBatch, Reader)>>>;
+
+/// Reads the next batch of `reader` from now on; a query that ends does not wait for it.
+fn read_on(mut reader: Reader) -> Reading {
+    SpawnedTask::spawn_blocking(move || Ok(reader.next()?.map(|batch| (batch, reader))))
+}
+
 /// Reads segment after segment; holds one descriptor, that of the file it reads.
 struct Reader {
-    segments: std::vec::IntoIter<Segment>,
+    segments: Peekable<std::vec::IntoIter<Segment>>,
     open: Option<(Arc<dyn SpillFile>, File)>,
 }
 
 impl Reader {
+    /// The rows of one segment, and of those behind it that are small enough to be joined to it.
     fn next(&mut self) -> Result<Option<RecordBatch>> {
-        let Some(segment) = self.segments.next() else { return Ok(None) };
+        let Some(first) = self.segments.next() else { return Ok(None) };
+        let (mut rows, mut bytes) = (first.rows, first.bytes);
+        let mut batches = vec![self.read(&first)?];
+        let fits = |next: &Segment, rows, bytes| rows + next.rows <= ROWS && bytes + next.bytes <= BATCH_BYTES;
+        while let Some(next) = self.segments.next_if(|next| fits(next, rows, bytes)) {
+            rows += next.rows;
+            bytes += next.bytes;
+            batches.push(self.read(&next)?);
+        }
+        match (batches.len(), batches.pop()) {
+            (1, only) => Ok(only),
+            (_, last) => {
+                batches.extend(last);
+                Ok(Some(concat_batches(&batches[0].schema(), &batches)?))
+            }
+        }
+    }
+
+    fn read(&mut self, segment: &Segment) -> Result<RecordBatch> {
         let file = match self.open.take() {
             Some((of, file)) if Arc::ptr_eq(&of, &segment.file) => file,
             _ => segment.open()?,
         };
         let (_, file) = self.open.insert((Arc::clone(&segment.file), file));
-        segment.read_from(file).map(Some)
+        segment.read_from(file)
     }
 }
 
