@@ -87,6 +87,14 @@ impl EngineJoin {
         }
     }
 
+    /// What pairs with equal keys have to fulfil besides.
+    pub(super) fn filter(&self) -> Option<&JoinFilter> {
+        match self {
+            Self::Hash(join) => join.filter(),
+            Self::NestedLoop(join) => join.filter(),
+        }
+    }
+
     pub(super) fn is_null_aware(&self) -> bool {
         matches!(self, Self::Hash(join) if join.null_aware)
     }

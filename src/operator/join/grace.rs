@@ -6,7 +6,7 @@ use datafusion::arrow::array::BooleanArray;
 use datafusion::arrow::compute::{filter_record_batch, is_not_null};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::common::{JoinType, Result};
+use datafusion::common::{JoinSide, JoinType, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::limit::LimitStream;
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
@@ -20,6 +20,7 @@ use super::blocks;
 use super::build_side::Spill;
 use super::order::{in_order, number_rows};
 use super::shape::Shape;
+use super::table::TableJoin;
 use crate::operator::slot::plan_of;
 use crate::operator::spill::{DEEPEST, Loan, Partition, Partitioned, Partitioner, Segment, SpillFigures, rows_of};
 
@@ -42,6 +43,14 @@ struct Pair {
     build: Partition,
     probe: Partition,
     level: usize,
+}
+
+impl Pair {
+    /// The side that takes less memory, and how many bytes joining with it takes.
+    fn smaller(&self) -> (JoinSide, usize) {
+        let [build, probe] = [&self.build, &self.probe].map(|side| side.footprint().while_building());
+        if build <= probe { (JoinSide::Left, build) } else { (JoinSide::Right, probe) }
+    }
 }
 
 impl GraceJoin {
@@ -106,10 +115,9 @@ impl PairJoin<'_> {
                 continue;
             }
             let loan = self.join.loan();
-            if loan.reserve(pair.build.footprint().while_building()).is_ok() {
-                self.join_in_memory(pair, &loan).await?;
-            } else if loan.reserve(pair.probe.footprint().while_building()).is_ok() {
-                self.join_swapped(pair, &loan).await?;
+            let (held, taken) = pair.smaller();
+            if loan.reserve(taken).is_ok() {
+                self.join_in_memory(pair, held, &loan).await?;
             } else if pair.build.can_split() && pair.probe.rows() > 0 && pair.level < DEEPEST {
                 pairs.extend(self.split(pair).await?);
             } else {
@@ -127,19 +135,50 @@ impl PairJoin<'_> {
             || (pair.probe.rows() == 0 && !without_probe)
     }
 
-    async fn join_in_memory(&self, pair: Pair, loan: &Arc<Loan>) -> Result<()> {
+    /// Joins a pair whose `held` side is reserved.
+    async fn join_in_memory(&self, pair: Pair, held: JoinSide, loan: &Arc<Loan>) -> Result<()> {
         let shape = &self.join.shape;
         let (build, probe) = self.sides(pair);
-        let probe = ProbeSide::new(probe).lend(Arc::clone(shape.probe()), loan);
-        self.send_all(shape.whole(plan_of(build), plan_of(probe))?.into_plan(), loan).await
+        match held {
+            _ if shape.has_keys() && held == JoinSide::Left => self.join_by_keys(held, build, probe, loan).await,
+            _ if shape.has_keys() => self.join_by_keys(held, probe, build, loan).await,
+            JoinSide::Left => {
+                let probe = ProbeSide::new(probe).lend(Arc::clone(shape.probe()), loan);
+                self.send_all(shape.whole(plan_of(build), plan_of(probe))?.into_plan(), loan).await
+            }
+            _ => {
+                let build = ProbeSide::new(build).lend(Arc::clone(shape.build()), loan);
+                self.send_all(shape.swapped(plan_of(build), plan_of(probe))?, loan).await
+            }
+        }
     }
 
-    /// Joins a pair whose probe side is the smaller one.
-    async fn join_swapped(&self, pair: Pair, loan: &Arc<Loan>) -> Result<()> {
-        let shape = &self.join.shape;
-        let (build, probe) = self.sides(pair);
-        let build = ProbeSide::new(build).lend(Arc::clone(shape.build()), loan);
-        self.send_all(shape.swapped(plan_of(build), plan_of(probe))?, loan).await
+    async fn join_by_keys(
+        &self,
+        side: JoinSide,
+        held: SendableRecordBatchStream,
+        mut streamed: SendableRecordBatchStream,
+        loan: &Arc<Loan>,
+    ) -> Result<()> {
+        let batch_size = self.join.context.session_config().batch_size();
+        let mut join = TableJoin::new(&self.join.shape, side, held.try_collect().await?, batch_size)?;
+        loan.shrink_to(join.bytes());
+        while let Some(batch) = streamed.next().await {
+            let mut passing = join.start(batch?)?;
+            while join.step(&mut passing)? {
+                self.send_ready(&mut join).await;
+            }
+            self.send_ready(&mut join).await;
+        }
+        join.finish()?;
+        self.send_ready(&mut join).await;
+        Ok(())
+    }
+
+    async fn send_ready(&self, join: &mut TableJoin<'_>) {
+        while let Some(batch) = join.next() {
+            self.send(batch).await;
+        }
     }
 
     fn sides(&self, pair: Pair) -> (SendableRecordBatchStream, SendableRecordBatchStream) {

@@ -8,14 +8,13 @@
 //!              ▼
 //!          partitions on disk ◄─ by hash of the keys ─ probe                    (spill/partitioner.rs)
 //!              │ pair by pair
-//!              ├─ the build partition fits ──► engine's join ─► rows             (grace.rs)
+//!              ├─ the smaller of both fits ──► hash table, the other past it ─► rows  (grace.rs, table/)
 //!              ├─ it does not ──► partitioned again, with another hash seed
 //!              └─ no hash can split it ──► blocks of build rows, the probe side read again for each   (blocks.rs)
 //! ```
 //!
-//! Nothing here compares keys: every match is found by the engine's own `HashJoinExec`, on a part of the input. Nor
-//! are filters looked at: a join without keys, whose rows no hash can split, is the engine's `NestedLoopJoinExec` on a
-//! block at a time.
+//! What fits, and blocks, are joined by the engine's own `HashJoinExec` on a part of the input. A join without keys,
+//! whose rows no hash can split, is the engine's `NestedLoopJoinExec` on a block at a time.
 
 mod attempt;
 mod blocks;
@@ -25,6 +24,7 @@ mod exec;
 mod grace;
 mod order;
 mod shape;
+mod table;
 #[cfg(test)]
 mod tests;
 

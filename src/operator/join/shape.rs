@@ -6,6 +6,7 @@ use datafusion::arrow::array::{ArrayRef, BooleanArray, new_null_array};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::{JoinType, NullEquality, Result};
+use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
 use super::engine_join::EngineJoin;
@@ -58,6 +59,26 @@ impl Shape {
 
     pub(super) fn probe(&self) -> &SchemaRef {
         &self.probe
+    }
+
+    /// What pairs with equal keys have to fulfil besides.
+    pub(super) fn filter(&self) -> Option<&JoinFilter> {
+        self.join.filter()
+    }
+
+    /// Whether rows are found by their keys, and not each compared with every other.
+    pub(super) fn has_keys(&self) -> bool {
+        !self.join.on().is_empty()
+    }
+
+    /// Whether [`Shape::columns`] has places for the build side's columns, which stand first.
+    pub(super) fn gives_build_columns(&self) -> bool {
+        !matches!(self.join_type(), JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark)
+    }
+
+    /// Whether [`Shape::columns`] has places for the probe side's columns, which stand behind those of the build side.
+    pub(super) fn gives_probe_columns(&self) -> bool {
+        !matches!(self.join_type(), JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark)
     }
 
     /// The build side for a partitioner.
@@ -125,7 +146,7 @@ impl Shape {
     }
 
     /// The columns of [`Shape::output`] among those of the join of the build side with a probe side of `width` columns.
-    fn columns(&self, width: usize) -> Vec<usize> {
+    pub(super) fn columns(&self, width: usize) -> Vec<usize> {
         let probe_width = self.join.right().schema().fields().len();
         let (first, mark) = match self.join_type() {
             JoinType::RightMark => (0, Some(probe_width)),

@@ -1,0 +1,176 @@
+//! The join of a held side with a streamed one.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{AsArray, BooleanArray, BooleanBufferBuilder, UInt32Array};
+use datafusion::arrow::buffer::BooleanBuffer;
+use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use datafusion::common::{JoinSide, Result};
+use datafusion::physical_plan::PhysicalExpr;
+use datafusion::physical_plan::joins::utils::JoinFilter;
+
+use super::hash_table::HashTable;
+use super::keys::KeyReader;
+use super::output::{Alone, Output, Rows, alone, gives_pairs};
+use super::passing::{Pairs, Passing};
+use crate::operator::join::shape::Shape;
+
+/// A table of one side's rows, past which those of the other go.
+pub(in crate::operator::join) struct TableJoin<'a> {
+    shape: &'a Shape,
+    /// The side in the table.
+    held: JoinSide,
+    table: HashTable,
+    reader: KeyReader,
+    /// The keys of the streamed side.
+    keys: Vec<Arc<dyn PhysicalExpr>>,
+    /// Which rows of the table have met somebody, where that is asked for.
+    met: Option<BooleanBufferBuilder>,
+    output: Output<'a>,
+    batch_size: usize,
+}
+
+impl<'a> TableJoin<'a> {
+    /// With `batches` of the `held` side in the table. They are there twice while it is made; see
+    /// [`Footprint`](crate::operator::spill::Footprint).
+    pub(in crate::operator::join) fn new(
+        shape: &'a Shape,
+        held: JoinSide,
+        batches: Vec<RecordBatch>,
+        batch_size: usize,
+    ) -> Result<Self> {
+        let (held_side, streamed_side) = match held {
+            JoinSide::Left => (shape.build_side(0), shape.probe_side(0)),
+            _ => (shape.probe_side(0), shape.build_side(0)),
+        };
+        let reader = KeyReader::new(&held_side.keys, &held_side.schema, held_side.nulls)?;
+        let table = HashTable::new(&reader, &held_side.keys, &held_side.schema, batches)?;
+        let met = alone(shape.join_type(), held).map(|_| {
+            let mut bits = BooleanBufferBuilder::new(table.rows().num_rows());
+            bits.append_n(table.rows().num_rows(), false);
+            bits
+        });
+        let output = Output::new(shape, batch_size);
+        Ok(Self { shape, held, table, reader, keys: streamed_side.keys, met, output, batch_size })
+    }
+
+    /// The bytes that it holds.
+    pub(in crate::operator::join) fn bytes(&self) -> usize {
+        self.table.bytes() + self.table.rows().num_rows().div_ceil(8)
+    }
+
+    fn streamed(&self) -> JoinSide {
+        self.held.negate()
+    }
+
+    /// A batch of the streamed side, to be passed on to [`TableJoin::step`] until that says that it is done.
+    pub(in crate::operator::join) fn start(&self, batch: RecordBatch) -> Result<Passing> {
+        let keys = self.reader.hashed(&self.keys, &batch)?;
+        Ok(Passing::new(batch, keys, &self.table))
+    }
+
+    /// Finds a batch of partners; false when there are no more.
+    pub(in crate::operator::join) fn step(&mut self, passing: &mut Passing) -> Result<bool> {
+        if !passing.has_more() {
+            self.push_kept(passing)?;
+            self.streamed_alone(passing)?;
+            return Ok(false);
+        }
+        let filter = self.shape.filter();
+        let pairs = passing.next(&self.table, self.batch_size - passing.kept(), self.first_will_do());
+        let pairs = match filter {
+            Some(filter) => pairs.only(&self.mask(filter, &pairs, &passing.batch)?)?,
+            None => pairs,
+        };
+        if let Some(met) = &mut self.met {
+            pairs.held.values().iter().for_each(|row| met.set_bit(*row as usize, true));
+        }
+        if alone(self.shape.join_type(), self.streamed()).is_some() {
+            passing.note(&pairs);
+        }
+        if gives_pairs(self.shape.join_type()) {
+            passing.keep(&pairs);
+        }
+        if passing.kept() >= self.batch_size / 2 {
+            self.push_kept(passing)?;
+        }
+        Ok(true)
+    }
+
+    /// Whether a streamed row has no use for a second partner.
+    fn first_will_do(&self) -> bool {
+        !gives_pairs(self.shape.join_type()) && self.met.is_none() && self.shape.filter().is_none()
+    }
+
+    /// For which pairs the filter holds.
+    fn mask(&self, filter: &JoinFilter, pairs: &Pairs, streamed: &RecordBatch) -> Result<BooleanArray> {
+        let (held, streamed) = (Rows::Of(self.table.rows(), &pairs.held), Rows::Of(streamed, &pairs.streamed));
+        let (schema, count) = (filter.schema(), pairs.len());
+        let columns = filter.column_indices().iter().zip(schema.fields()).map(|(column, field)| {
+            let side = if column.side == self.held { held } else { streamed };
+            side.column(column.index, field.data_type(), count)
+        });
+        let options = RecordBatchOptions::new().with_row_count(Some(count));
+        let columns = columns.collect::<Result<_>>()?;
+        let batch = RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?;
+        Ok(filter.expression().evaluate(&batch)?.into_array(count)?.as_boolean().clone())
+    }
+
+    fn push_kept(&mut self, passing: &mut Passing) -> Result<()> {
+        let pairs = passing.take_kept();
+        let held = Rows::Of(self.table.rows(), &pairs.held);
+        let streamed = Rows::Of(&passing.batch, &pairs.streamed);
+        let (build, probe) = if self.held == JoinSide::Left { (held, streamed) } else { (streamed, held) };
+        if pairs.len() == 0 { Ok(()) } else { self.output.push(build, probe, None, pairs.len()) }
+    }
+
+    fn streamed_alone(&mut self, passing: &Passing) -> Result<()> {
+        let side = self.streamed();
+        match alone(self.shape.join_type(), side) {
+            Some(what) => push_alone(&mut self.output, &passing.batch, side, what, 0, &passing.met()),
+            None => Ok(()),
+        }
+    }
+
+    /// The rows of the table that come out by themselves, once all of the streamed side has passed.
+    pub(in crate::operator::join) fn finish(&mut self) -> Result<()> {
+        let what = alone(self.shape.join_type(), self.held);
+        if let (Some(what), Some(mut met)) = (what, self.met.take()) {
+            let met = met.finish();
+            for first in (0..met.len()).step_by(self.batch_size) {
+                let met = met.slice(first, self.batch_size.min(met.len() - first));
+                push_alone(&mut self.output, self.table.rows(), self.held, what, first, &met)?;
+            }
+        }
+        self.output.finish()
+    }
+
+    /// The next full batch of rows that have come out.
+    pub(in crate::operator::join) fn next(&mut self) -> Option<RecordBatch> {
+        self.output.next()
+    }
+}
+
+/// Those of the rows of `batch` from `first` on that come out by themselves; `met` has a bit for each.
+fn push_alone(
+    output: &mut Output<'_>,
+    batch: &RecordBatch,
+    side: JoinSide,
+    what: Alone,
+    first: usize,
+    met: &BooleanBuffer,
+) -> Result<()> {
+    let wanted = |row: &usize| match what {
+        Alone::Met => met.value(*row),
+        Alone::NotMet => !met.value(*row),
+        Alone::Marked => true,
+    };
+    let rows = UInt32Array::from_iter_values((0..met.len()).filter(wanted).map(|row| (first + row) as u32));
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mark = (what == Alone::Marked).then(|| BooleanArray::new(met.clone(), None));
+    let of = Rows::Of(batch, &rows);
+    let (build, probe) = if side == JoinSide::Left { (of, Rows::Nulls) } else { (Rows::Nulls, of) };
+    output.push(build, probe, mark.as_ref(), rows.len())
+}
