@@ -11,7 +11,7 @@ use datafusion::physical_expr::LexOrdering;
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, RecordOutput};
 use datafusion::physical_plan::stream::{EmptyRecordBatchStream, RecordBatchStreamAdapter};
 use futures::{StreamExt, TryStreamExt};
-use tokio::task::yield_now;
+use tokio::task::coop::consume_budget;
 
 use super::chunk::{Chunk, Keys, SortedChunk};
 use super::merge::Merge;
@@ -132,7 +132,7 @@ impl<'a> Sorter<'a> {
             let mut spool = Spool::create(&self.sort.context, &self.sort.figures)?;
             while let Some(batch) = chunk.next_batch(&self.schema, self.sort.batch_size())? {
                 spool.push(&batch)?;
-                yield_now().await;
+                consume_budget().await;
             }
             self.runs.push(spool.take());
         }

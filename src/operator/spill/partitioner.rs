@@ -16,7 +16,7 @@ use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::PhysicalExpr;
 use futures::StreamExt;
-use tokio::task::yield_now;
+use tokio::task::coop::consume_budget;
 
 use super::compact::compact;
 use super::footprint::{Footprint, row_bytes};
@@ -295,7 +295,8 @@ impl<'a> Partitioner<'a> {
         self.unmatched
     }
 
-    /// Writes what was gathered; the query can be ended between any two batches.
+    /// Writes what was gathered. The query can be ended meanwhile, and other tasks get their turn, but not after every
+    /// batch: the one whose rows were waiting for this fell behind, and they went to disk before they came here.
     async fn flush(&mut self) -> Result<()> {
         let rows_at_once = self.rows_at_once();
         let gathered = mem::take(&mut self.gathered);
@@ -310,9 +311,10 @@ impl<'a> Partitioner<'a> {
                 let batch = select(&self.side.schema, &batches, piece)?;
                 let segment = self.files[index * FILES / fan_out].append(&batch)?;
                 self.done.partitions[index].segments.push(segment);
-                yield_now().await;
+                consume_budget().await;
             }
         }
+        self.files.iter_mut().try_for_each(SegmentFile::rest)?;
         self.gathered_rows = 0;
         self.copied_bytes = 0;
         self.counter = RecordBatchMemoryCounter::new();

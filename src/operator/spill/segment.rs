@@ -13,7 +13,7 @@ use datafusion::common::Result;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::utils::memory::get_record_batch_memory_size;
 use datafusion::execution::disk_manager::DiskManager;
-use datafusion::execution::spill_file::SpillFile;
+use datafusion::execution::spill_file::{SpillFile, SpillWriter};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::metrics::SpillMetrics;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -31,6 +31,8 @@ const ROWS: usize = 8192;
 /// a file goes when the last of its segments has been dropped.
 pub(in crate::operator) struct SegmentFile {
     file: Arc<dyn SpillFile>,
+    /// There from the first batch of a run of them to [`SegmentFile::rest`].
+    writer: Option<Box<dyn SpillWriter>>,
     codec: Codec,
     disk: Arc<DiskManager>,
     metrics: SpillMetrics,
@@ -44,17 +46,19 @@ impl SegmentFile {
         let file = disk.create_tmp_file("segments")?;
         metrics.spill_file_count.add(1);
         let codec = Codec::new(context.session_config().spill_compression());
-        Ok(Self { file, codec, disk, metrics, length: 0 })
+        Ok(Self { file, writer: None, codec, disk, metrics, length: 0 })
     }
 
-    /// Writes one batch to the end of the file.
+    /// Writes one batch to the end of the file, which stays open for the next.
     pub(in crate::operator) fn append(&mut self, batch: &RecordBatch) -> Result<Segment> {
         let bytes = get_record_batch_memory_size(batch);
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => none.insert(self.file.open_writer()?),
+        };
         let encoded = self.codec.write(bytes, &self.disk, |compression| -> Result<Vec<u8>> {
             let encoded = encode(batch, compression)?;
-            let mut writer = self.file.open_writer()?;
             writer.write_all(&encoded).map_err(|error| Error::cannot_spill("an operator", error))?;
-            writer.finish()?;
             Ok(encoded)
         })?;
         let segment = Segment {
@@ -69,6 +73,11 @@ impl SegmentFile {
         self.metrics.spilled_bytes.add(encoded.len());
         self.metrics.spilled_rows.add(batch.num_rows());
         Ok(segment)
+    }
+
+    /// Closes the file until the next batch comes: thousands may rest at once, and descriptors are few.
+    pub(in crate::operator) fn rest(&mut self) -> Result<()> {
+        self.writer.take().map_or(Ok(()), |mut writer| writer.finish())
     }
 }
 

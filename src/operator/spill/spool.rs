@@ -38,7 +38,7 @@ impl Spool {
             self.segments.push(self.file.append(&piece)?);
         }
         self.rows += batch.num_rows();
-        Ok(())
+        self.file.rest()
     }
 
     pub(in crate::operator) fn rows(&self) -> usize {

@@ -237,7 +237,7 @@ impl Walk {
                 self.hold(batch.slice(first, batch.num_rows() - first))?;
                 break;
             }
-            tokio::task::yield_now().await;
+            tokio::task::coop::consume_budget().await;
         }
         self.large = Some(partition.finish().await?);
         Ok(())
