@@ -413,7 +413,7 @@ impl ContextBuilder {
         let memory = Arc::new(memory);
         let builder = SessionStateBuilder::new()
             .with_config(
-                config(threads, memory.limit())
+                config(threads, &memory)
                     .with_option_extension(Settings::new(Arc::clone(&memory)))
                     .with_option_extension(Scope::default()),
             )
@@ -433,9 +433,12 @@ impl ContextBuilder {
 }
 
 /// The engine's options where ours differ from its defaults.
-fn config(threads: usize, limit: MemoryLimit) -> SessionConfig {
+fn config(threads: usize, memory: &Memory) -> SessionConfig {
     // What each sort keeps back for merging its runs, without a way to give it up: a plan has several of them.
-    let merge = usize::try_from(limit.bytes() / 64).unwrap_or(usize::MAX).clamp(1 << 20, 10 << 20);
+    let merge = usize::try_from(memory.limit().bytes() / 64).unwrap_or(usize::MAX).clamp(1 << 20, 10 << 20);
+    // A partial aggregate that finds hardly a row with the group of another stops looking for them, but not once it has
+    // been refused memory. So it is asked while the first rows, half a kilobyte each, take less than it is granted.
+    let looked_at = memory.budget.of_partial_aggregate() / 512;
     SessionConfig::new()
         .with_sort_spill_reservation_bytes(merge)
         .with_target_partitions(threads)
@@ -446,5 +449,6 @@ fn config(threads: usize, limit: MemoryLimit) -> SessionConfig {
         .set_str("datafusion.execution.max_spill_file_size_bytes", "1")
         // A writer holds a whole row group of each file it writes: an eighth of the engine's million rows.
         .set_str("datafusion.execution.parquet.max_row_group_size", "131072")
+        .set_usize("datafusion.execution.skip_partial_aggregation_probe_rows_threshold", looked_at.min(100_000))
         .set_str("datafusion.sql_parser.collect_spans", "true")
 }

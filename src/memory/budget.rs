@@ -190,6 +190,11 @@ impl Budget {
         self.state.lock().capacity
     }
 
+    /// The most bytes that one partial aggregate of the engine is granted.
+    pub(crate) fn of_partial_aggregate(&self) -> usize {
+        self.state.lock().of_partial_aggregate()
+    }
+
     /// The most bytes that were reserved together since [`Budget::reset_peak`].
     ///
     /// ```
@@ -316,6 +321,11 @@ impl State {
         (self.capacity / 32).max(FLOOR)
     }
 
+    /// What a partial aggregate of the engine is granted at most.
+    fn of_partial_aggregate(&self) -> usize {
+        self.working_set().max(self.capacity / 16)
+    }
+
     /// Whether `consumer` may have `more` while the process holds `resident` bytes: how many bytes must leave for disk
     /// first, or none if that would not help either.
     fn judge(&self, consumer: &MemoryConsumer, more: usize, resident: u64, evicted: bool) -> Option<usize> {
@@ -327,7 +337,7 @@ impl State {
             Some(known) => (known.holder.reserved, known.evict.is_some()),
             None => (0, false),
         };
-        if is_partial_aggregate(consumer) && own.saturating_add(more) > self.working_set().max(self.capacity / 16) {
+        if is_partial_aggregate(consumer) && own.saturating_add(more) > self.of_partial_aggregate() {
             return None;
         }
         let resident = resident.saturating_add(more as u64);
