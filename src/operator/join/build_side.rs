@@ -13,7 +13,7 @@ use futures::{StreamExt, TryStreamExt};
 use parking_lot::Mutex;
 
 use super::shape::Shape;
-use crate::operator::spill::{Footprint, Loan, Partition, Partitioned, Partitioner, SpillFigures};
+use crate::operator::spill::{Footprint, Kept, Loan, Partition, Partitioned, Partitioner, SpillFigures};
 
 /// The partitioning of the build side, driven by whichever output partition asks for it.
 pub(super) type Spill = Shared<BoxFuture<'static, Result<Arc<SpilledBuild>, Arc<DataFusionError>>>>;
@@ -21,6 +21,7 @@ pub(super) type Spill = Shared<BoxFuture<'static, Result<Arc<SpilledBuild>, Arc<
 /// A build side that is read once, for all output partitions that probe it: one of a partitioned join, all of a join
 /// that collects its build side.
 pub(super) struct BuildSide {
+    name: String,
     loan: Arc<Loan>,
     shape: Shape,
     context: Arc<TaskContext>,
@@ -44,7 +45,7 @@ impl BuildSide {
         users: usize,
     ) -> Arc<Self> {
         let loan = Loan::new(name, &context, metrics.peak.clone());
-        Arc::new(Self { loan, shape, context, metrics, users, spill: Mutex::default() })
+        Arc::new(Self { name: name.to_string(), loan, shape, context, metrics, users, spill: Mutex::default() })
     }
 
     /// The memory of the join while it is in memory.
@@ -84,11 +85,17 @@ impl BuildSide {
         // Only the last of the output partitions takes the build side where it sees to all of the probe side.
         let takers = if shape.emits_build_rows() { 1 } else { self.users };
         let (reservation, users) = (self.loan.take(), self.users);
+        // What NOT IN makes of a row is known when the whole of the probe side is.
+        let keeps = users == 1 && shape.has_keys() && shape.null_aware_key().is_none();
+        let kept = keeps.then(|| Loan::new(&self.name, &context, metrics.peak.clone()));
         let spill = async move {
             let side = shape.build_side(0);
-            let partitioner = Partitioner::new(&side, reservation, &context, &metrics)?;
+            let mut partitioner = Partitioner::new(&side, reservation, &context, &metrics)?;
+            if let Some(loan) = kept {
+                partitioner = partitioner.keeping(loan);
+            }
             let build = partitioner.split_after(held, rest).await?;
-            Ok(Arc::new(SpilledBuild { users, state: Mutex::new(SpilledState::new(build.partitions, takers)) }))
+            Ok(Arc::new(SpilledBuild { users, state: Mutex::new(SpilledState::new(build, takers)) }))
         };
         spill.map(|built: Result<_>| built.map_err(Arc::new)).boxed().shared()
     }
@@ -107,14 +114,15 @@ pub(super) struct SpilledBuild {
 
 struct SpilledState {
     build: Vec<Partition>,
+    kept: Option<Kept>,
     takers: usize,
     probe: Partitioned,
     probed: usize,
 }
 
 impl SpilledState {
-    fn new(build: Vec<Partition>, takers: usize) -> Self {
-        Self { build, takers, probe: Partitioned::default(), probed: 0 }
+    fn new(build: Partitioned, takers: usize) -> Self {
+        Self { build: build.partitions, kept: build.kept, takers, probe: Partitioned::default(), probed: 0 }
     }
 
     /// The build partitions; gone with the last taker.
@@ -125,6 +133,11 @@ impl SpilledState {
 }
 
 impl SpilledBuild {
+    /// The partitions that have stayed in memory; there are none where several output partitions share the build side.
+    pub(super) fn take_kept(&self) -> Option<Kept> {
+        self.state.lock().kept.take()
+    }
+
     /// The build partitions, and the probe partitions to join them with.
     ///
     /// An output partition joins its own probe rows: whoever reads it may rely on which rows come out where. Where

@@ -22,7 +22,9 @@ use super::order::{in_order, number_rows};
 use super::shape::Shape;
 use super::table::TableJoin;
 use crate::operator::slot::plan_of;
-use crate::operator::spill::{DEEPEST, Loan, Partition, Partitioned, Partitioner, Segment, SpillFigures, rows_of};
+use crate::operator::spill::{
+    DEEPEST, Kept, Loan, Partition, Partitioned, Partitioner, Segment, SpillFigures, rows_of,
+};
 
 /// What one output partition of a spilled join needs, before there is any row.
 #[derive(Clone)]
@@ -79,11 +81,16 @@ impl GraceJoin {
         let probe = if self.shape.is_ordered() { number_rows(probe) } else { probe };
         let side = self.shape.probe_side(0);
         let partitioner = Partitioner::new(&side, self.loan().take(), &self.context, &self.metrics)?;
-        let probe = partitioner.split(probe).await?;
+        let mut join = PairJoin { join: &self, output, not_null: None };
+        let probe = match build.take_kept() {
+            Some(kept) => join.join_kept(kept, partitioner, probe).await?,
+            None => partitioner.split(probe).await?,
+        };
         let Some((build, probe)) = build.pair_with(probe, self.shape.emits_build_rows()) else { return Ok(()) };
         let Some(not_null) = self.not_in(&probe) else { return Ok(()) };
+        join.not_null = not_null;
         let pairs = build.into_iter().zip(probe.partitions).map(|(build, probe)| Pair { build, probe, level: 1 });
-        PairJoin { join: &self, output, not_null }.join_all(pairs.collect()).await
+        join.join_all(pairs.collect()).await
     }
 
     /// What a `NOT IN` makes of NULLs, of which no single pair knows: with a NULL on the probe side nothing comes out
@@ -160,16 +167,52 @@ impl PairJoin<'_> {
         mut streamed: SendableRecordBatchStream,
         loan: &Arc<Loan>,
     ) -> Result<()> {
-        let batch_size = self.join.context.session_config().batch_size();
-        let mut join = TableJoin::new(&self.join.shape, side, held.try_collect().await?, batch_size)?;
-        loan.shrink_to(join.bytes());
+        let mut join = self.table(side, held.try_collect().await?, loan)?;
         while let Some(batch) = streamed.next().await {
-            let mut passing = join.start(batch?)?;
-            while join.step(&mut passing)? {
-                self.send_ready(&mut join).await;
-            }
-            self.send_ready(&mut join).await;
+            self.pass(&mut join, batch?).await?;
         }
+        self.finish(join).await
+    }
+
+    /// Joins what was kept of the build side with the probe rows that may meet it, as they come; the others are
+    /// partitioned.
+    async fn join_kept(
+        &self,
+        kept: Kept,
+        partitioner: Partitioner<'_>,
+        mut probe: SendableRecordBatchStream,
+    ) -> Result<Partitioned> {
+        let mut partitioner = partitioner.passing(kept.count());
+        let (batches, loan) = kept.into_batches();
+        let mut join = self.table(JoinSide::Left, batches, &loan)?;
+        while let Some(batch) = probe.next().await {
+            if let Some(rows) = partitioner.pass(batch?).await? {
+                self.pass(&mut join, rows).await?;
+            }
+        }
+        self.finish(join).await?;
+        drop(loan);
+        partitioner.finish().await
+    }
+
+    /// A table of `batches`, for which `loan` is granted.
+    fn table(&self, held: JoinSide, batches: Vec<RecordBatch>, loan: &Loan) -> Result<TableJoin<'_>> {
+        let batch_size = self.join.context.session_config().batch_size();
+        let table = TableJoin::new(&self.join.shape, held, batches, batch_size)?;
+        loan.shrink_to(table.bytes());
+        Ok(table)
+    }
+
+    async fn pass(&self, join: &mut TableJoin<'_>, streamed: RecordBatch) -> Result<()> {
+        let mut passing = join.start(streamed)?;
+        while join.step(&mut passing)? {
+            self.send_ready(join).await;
+        }
+        self.send_ready(join).await;
+        Ok(())
+    }
+
+    async fn finish(&self, mut join: TableJoin<'_>) -> Result<()> {
         join.finish()?;
         self.send_ready(&mut join).await;
         Ok(())

@@ -6,7 +6,9 @@
 //!              │                                        ▲ probe
 //!              │ the budget refuses
 //!              ▼
-//!          partitions on disk ◄─ by hash of the keys ─ probe                    (spill/partitioner.rs)
+//!          partitions ◄─ by hash of the keys ─ probe                            (spill/partitioner.rs)
+//!              │ the first of them, as far as memory goes: hash table, probe rows past it as they come  (spill/kept.rs)
+//!              │ the rest on disk,
 //!              │ pair by pair
 //!              ├─ the smaller of both fits ──► hash table, the other past it ─► rows  (grace.rs, table/)
 //!              ├─ it does not ──► partitioned again, with another hash seed

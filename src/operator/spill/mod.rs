@@ -8,6 +8,7 @@
 
 mod compact;
 mod footprint;
+mod kept;
 mod loan;
 mod metrics;
 mod partitioner;
@@ -16,6 +17,7 @@ mod spool;
 
 pub(in crate::operator) use compact::compact;
 pub(in crate::operator) use footprint::Footprint;
+pub(in crate::operator) use kept::Kept;
 pub(in crate::operator) use loan::{Loan, capacity};
 pub(in crate::operator) use metrics::SpillFigures;
 pub(in crate::operator) use partitioner::{Partition, Partitioned, Partitioner, Side, evaluate, select};

@@ -20,7 +20,8 @@ use tokio::task::coop::consume_budget;
 
 use super::compact::compact;
 use super::footprint::{Footprint, row_bytes};
-use super::loan::capacity;
+use super::kept::Kept;
+use super::loan::{Loan, capacity};
 use super::metrics::SpillFigures;
 use super::segment::{Segment, SegmentFile};
 
@@ -111,6 +112,8 @@ pub(in crate::operator) struct Partitioned {
     /// Whether there was any row, and any with a NULL key: what NOT IN asks.
     pub(in crate::operator) rows: bool,
     pub(in crate::operator) null_keys: bool,
+    /// The first partitions, where they have not gone to disk.
+    pub(in crate::operator) kept: Option<Kept>,
 }
 
 impl Partitioned {
@@ -164,6 +167,8 @@ pub(in crate::operator) struct Partitioner<'a> {
     /// What a copy of the gathered rows takes.
     copied_bytes: usize,
     unmatched: u64,
+    /// How many of the first partitions are none of its business.
+    passed: usize,
     done: Partitioned,
 }
 
@@ -189,8 +194,21 @@ impl<'a> Partitioner<'a> {
             gathered_rows: 0,
             copied_bytes: 0,
             unmatched: 0,
+            passed: 0,
             done: Partitioned { partitions: vec![Partition::default(); fan_out], ..Partitioned::default() },
         })
+    }
+
+    /// The first partitions stay in memory, as far as `loan` is granted.
+    pub(in crate::operator) fn keeping(mut self, loan: Arc<Loan>) -> Self {
+        self.done.kept = Some(Kept::new(loan, self.fan_out()));
+        self
+    }
+
+    /// The rows of the first `count` partitions are not split: [`Partitioner::pass`] gives them back.
+    pub(in crate::operator) fn passing(mut self, count: usize) -> Self {
+        self.passed = count;
+        self
     }
 
     /// Splits all of `input`.
@@ -213,6 +231,7 @@ impl<'a> Partitioner<'a> {
     /// The partitions, once all rows are written.
     pub(in crate::operator) async fn finish(mut self) -> Result<Partitioned> {
         self.flush().await?;
+        self.done.kept = self.done.kept.filter(|kept| kept.count() > 0);
         Ok(self.done)
     }
 
@@ -225,24 +244,35 @@ impl<'a> Partitioner<'a> {
         for batch in held {
             self.gather(batch)?;
         }
+        // What was reserved for a table of them is free for those that are kept.
+        self.reservation.shrink(self.reservation.size().saturating_sub(self.gathered_bytes()));
         self.flush().await?;
         self.split(input).await
     }
 
     /// Splits a batch, sooner or later.
     pub(in crate::operator) async fn push(&mut self, batch: RecordBatch) -> Result<()> {
+        self.pass(batch).await.map(drop)
+    }
+
+    /// The same, but for the rows of partitions that are none of its business.
+    pub(in crate::operator) async fn pass(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
         let before = self.gathered_bytes();
-        self.gather(batch)?;
+        let passed = self.gather(batch)?;
         let more = self.gathered_bytes() - before;
         if self.reservation.try_grow(more).is_err() {
             // A large batch goes to disk at once: counted, it would have others refused for what is about to go.
             if self.gathered_bytes() > GATHERED_ANYWAY {
-                return self.flush().await;
+                self.flush().await?;
+                return Ok(passed);
             }
             self.reservation.grow(more);
         }
         self.metrics.peak.set_max(self.reservation.size());
-        if self.gathered_bytes() > GATHERED * self.fan_out() { self.flush().await } else { Ok(()) }
+        if self.gathered_bytes() > GATHERED * self.fan_out() {
+            self.flush().await?;
+        }
+        Ok(passed)
     }
 
     fn fan_out(&self) -> usize {
@@ -254,8 +284,8 @@ impl<'a> Partitioner<'a> {
         self.counter.memory_usage() + self.gathered.len() * (self.fan_out() + 1) * size_of::<u32>()
     }
 
-    /// Puts the rows of `batch` in the order of their partitions.
-    fn gather(&mut self, batch: RecordBatch) -> Result<()> {
+    /// Puts the rows of `batch` in the order of their partitions; those of partitions that are passed come back.
+    fn gather(&mut self, batch: RecordBatch) -> Result<Option<RecordBatch>> {
         let keys = evaluate(&self.side.keys, &batch)?;
         let mut hashes = vec![0; batch.num_rows()];
         create_hashes(&keys, &RandomState::with_seed(SEED + self.side.level as u64), &mut hashes)?;
@@ -283,11 +313,15 @@ impl<'a> Partitioner<'a> {
             0 => batch,
             _ => take_record_batch(&batch, &in_order(&partitions, &starts))?,
         };
+        let first = starts[self.passed] as usize;
+        starts.iter_mut().for_each(|start| *start = start.saturating_sub(first as u32));
+        let passed = (first > 0).then(|| batch.slice(0, first));
+        let batch = batch.slice(first, batch.num_rows() - first);
         self.counter.count_batch(&batch);
         self.gathered_rows += batch.num_rows();
         self.copied_bytes += row_bytes(&batch);
         self.gathered.push(Gathered { batch, starts });
-        Ok(())
+        Ok(passed)
     }
 
     fn next_of_unmatched(&mut self) -> u64 {
@@ -308,9 +342,7 @@ impl<'a> Partitioner<'a> {
             };
             let places: Vec<(usize, usize)> = starts.iter().enumerate().flat_map(rows).collect();
             for piece in places.chunks(rows_at_once) {
-                let batch = select(&self.side.schema, &batches, piece)?;
-                let segment = self.files[index * FILES / fan_out].append(&batch)?;
-                self.done.partitions[index].segments.push(segment);
+                self.place(index, select(&self.side.schema, &batches, piece)?)?;
                 consume_budget().await;
             }
         }
@@ -319,6 +351,25 @@ impl<'a> Partitioner<'a> {
         self.copied_bytes = 0;
         self.counter = RecordBatchMemoryCounter::new();
         self.reservation.free();
+        Ok(())
+    }
+
+    /// Keeps a batch of a kept partition, for which others may have to leave; writes any other.
+    fn place(&mut self, index: usize, batch: RecordBatch) -> Result<()> {
+        match &mut self.done.kept {
+            Some(kept) if index < kept.count() => kept.add(index, batch),
+            _ => return self.write(index, &batch),
+        }
+        while let Some((index, batches)) = self.done.kept.as_mut().and_then(Kept::leaving) {
+            batches.iter().try_for_each(|batch| self.write(index, batch))?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, index: usize, batch: &RecordBatch) -> Result<()> {
+        let file = index * FILES / self.fan_out();
+        let segment = self.files[file].append(batch)?;
+        self.done.partitions[index].segments.push(segment);
         Ok(())
     }
 

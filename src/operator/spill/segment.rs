@@ -200,12 +200,14 @@ mod tests {
 
     use datafusion::arrow::array::{ArrayRef, Int64Array};
     use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+    use futures::TryStreamExt;
 
     use super::*;
     use crate::Error;
 
+    /// 10 rows where segments are small, as here.
     fn batch(first: i64) -> RecordBatch {
-        let array: ArrayRef = Arc::new(Int64Array::from_iter_values(first..first + 100));
+        let array: ArrayRef = Arc::new(Int64Array::from_iter_values(first..first + 10));
         RecordBatch::try_from_iter([("n", array)]).unwrap()
     }
 
@@ -217,15 +219,28 @@ mod tests {
     fn segments_come_back_and_the_file_goes_with_the_last() {
         let context = TaskContext::default();
         let mut file = file(&context);
-        let segments: Vec<_> = (0..3).map(|i| file.append(&batch(i * 100)).unwrap()).collect();
+        let segments: Vec<_> = (0..3).map(|i| file.append(&batch(i * 10)).unwrap()).collect();
         drop(file);
-        assert_eq!(segments[2].read().unwrap(), batch(200));
+        assert_eq!(segments[2].read().unwrap(), batch(20));
         assert_eq!(segments[0].read().unwrap(), batch(0));
         let path = segments[0].file.path().unwrap().to_path_buf();
         assert!(path.exists());
         drop(segments);
         assert!(!path.exists());
         assert_eq!(context.runtime_env().disk_manager.used_disk_space(), 0);
+    }
+
+    #[tokio::test]
+    async fn small_segments_come_out_together_in_their_order() {
+        let mut file = file(&TaskContext::default());
+        let segments: Vec<_> = (0..200).map(|i| file.append(&batch(i * 10)).unwrap()).collect();
+        file.rest().unwrap();
+        let schema = batch(0).schema();
+        let batches: Vec<_> = rows_of(segments, Arc::clone(&schema)).try_collect().await.unwrap();
+        assert!(batches.len() < 200, "each came out alone");
+        assert!(batches.iter().all(|batch| get_record_batch_memory_size(batch) <= BATCH_BYTES));
+        let all: Vec<_> = (0..200).map(|i| batch(i * 10)).collect();
+        assert_eq!(concat_batches(&schema, &batches).unwrap(), concat_batches(&schema, &all).unwrap());
     }
 
     #[test]

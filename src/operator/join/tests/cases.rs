@@ -67,6 +67,24 @@ async fn one_key_is_joined_in_blocks_by_every_join() {
     }
 }
 
+/// What memory there is keeps some of the build side, and the probe rows that may meet it, from ever being written; by
+/// every join, with the rows of the engine's.
+#[tokio::test]
+async fn a_part_stays_in_memory() {
+    for join_type in JOIN_TYPES {
+        for residual in [false, true] {
+            let mode = PartitionMode::Partitioned;
+            let case = Case { partitions: 1, mode, residual, memory: 40_000, ..case(join_type) };
+            assert!(check(&case).await > 0, "{join_type} did not spill");
+            let join = spilling(&case).await;
+            rows_of(Arc::clone(&join) as _, case.task(case.memory)).await;
+            let written = metric(&join, "spilled_rows");
+            let all = case.build.len() + case.probe.len();
+            assert!(written < all - 30, "{join_type} wrote {written} of {all} rows");
+        }
+    }
+}
+
 /// `NOT IN`: a NULL among the values leaves nothing, values at all leave no NULL, none at all leave everything; though
 /// each of these is known to one partition of many.
 #[tokio::test]
