@@ -133,3 +133,48 @@ $$",
     );
     assert!(error(&ctx, "SELECT picky('a')").await.is_user());
 }
+
+/// Where failures become NULL, a group is NULL that failed anywhere on its way, in whatever partition; the others are
+/// what they were, and nothing ends the query.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_fails_becomes_null() {
+    let ctx = Context::builder().threads(2).build().unwrap();
+    run(
+        &ctx,
+        "CREATE FUNCTION picky(value BIGINT) RETURNS BIGINT LANGUAGE PYTHON AS $$
+class picky:
+    def __init__(self):
+        self.rows = 0
+    def update(self, value):
+        if value == 3: raise ValueError('no threes')
+        self.rows += 1
+    def merge(self, other):
+        self.rows += other.rows
+    def finish(self):
+        if self.rows == 500: raise ValueError('no five hundreds')
+        return self.rows
+$$",
+    )
+    .await;
+    let even = aggregate_function(
+        "even_rows",
+        || 0_i64,
+        |rows: &mut i64, _: i64| *rows += 1,
+        |rows, others| *rows += others,
+        |rows| if rows % 2 == 0 { Ok(*rows) } else { Err("an odd number of rows") },
+    );
+    ctx.register_aggregate(&even).unwrap();
+    run(&ctx, "CREATE TABLE n AS SELECT value AS v FROM generate_series(1, 1000)").await;
+    run(&ctx, "SET on_function_error = 'null'").await;
+    let by_four = "SELECT v % 4, picky(v), even_rows(v) FROM n WHERE v != 4 GROUP BY 1 ORDER BY 1";
+    assert_eq!(rows(&ctx, by_four).await, ["0|249|NULL", "1|250|250", "2|250|250", "3|NULL|250"]);
+    assert_eq!(rows(&ctx, "SELECT picky(v) FROM n WHERE v > 500").await, ["NULL"]);
+    assert_eq!(rows(&ctx, "SELECT picky(v) FROM n WHERE v > 501").await, ["499"]);
+    let mut running = ctx.sql(by_four).await.unwrap().run().await.unwrap();
+    while let Some(batch) = running.next().await {
+        batch.unwrap();
+    }
+    assert_eq!(running.figures().function_failures, 2);
+    run(&ctx, "RESET on_function_error").await;
+    assert!(error(&ctx, by_four).await.message().contains("no threes"));
+}

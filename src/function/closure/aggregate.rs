@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::mem;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, BooleanArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use datafusion::arrow::datatypes::DataType;
 
 use super::output::{Output, declared};
@@ -18,6 +18,7 @@ use crate::function::aggregate_function::AggregateFunction;
 use crate::function::call::{Call, Environment, Failure};
 use crate::function::definition::{FunctionDefinition, FunctionLimits, Language, NullInput};
 use crate::function::overload::{Compute, Overload, Parameter};
+use crate::function::scope::OnError;
 use crate::function::signature::Accepts;
 
 /// A function of the rows of a group, called `name` in SQL.
@@ -109,17 +110,21 @@ where
     F: Fn(&S) -> R + Send + Sync + 'static,
 {
     fn state_types(&self) -> Vec<DataType> {
-        S::types()
+        S::types().into_iter().chain([DataType::Boolean]).collect()
     }
 
-    fn states(&self, _: &Environment) -> Box<dyn GroupStates> {
-        Box::new(States { closures: Arc::clone(&self.0), states: Vec::<S>::new() })
+    fn states(&self, environment: &Environment) -> Box<dyn GroupStates> {
+        let (closures, environment) = (Arc::clone(&self.0), environment.clone());
+        Box::new(States { closures, environment, states: Vec::<S>::new(), failed: Vec::new() })
     }
 }
 
 struct States<C, S> {
     closures: Arc<C>,
+    environment: Environment,
     states: Vec<S>,
+    /// Of which groups a row has failed, where failures become NULL.
+    failed: Vec<bool>,
 }
 
 impl<I, U, G, F, S, M, R> States<Closures<I, U, G, F, (S, M, R)>, S>
@@ -129,6 +134,7 @@ where
     fn grow(&mut self, groups: usize) {
         if groups > self.states.len() {
             self.states.resize_with(groups, &self.closures.init);
+            self.failed.resize(groups, false);
         }
     }
 }
@@ -146,9 +152,16 @@ where
     fn update(&mut self, call: &Call<'_>, groups: &[usize], filter: Option<&BooleanArray>, total: usize) -> Result<()> {
         self.grow(total);
         let before = call.rows_before();
-        let mut failed = |row, message| Err(call.error(&Failure { row, message, detail: String::new() }, before));
         let chosen = |row: usize| filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
-        let (closures, states) = (&self.closures, &mut self.states);
+        let (closures, states, groups_failed) = (&self.closures, &mut self.states, &mut self.failed);
+        let mut failed = |row: usize, message| {
+            if !call.failures_are_null() {
+                return Err(call.error(&Failure { row, message, detail: String::new() }, before));
+            }
+            groups_failed[groups[row]] = true;
+            call.count_failures(1);
+            Ok(())
+        };
         unpanicked(&call.overload.definition.name, || {
             closures.update.update_rows(call.columns, states, groups, &chosen, &mut failed)
         })
@@ -156,6 +169,12 @@ where
 
     fn merge(&mut self, overload: &Overload, states: &[ArrayRef], groups: &[usize], total: usize) -> Result<()> {
         self.grow(total);
+        let missing = || Error::internal("a column of an aggregate's state is missing");
+        let (marks, states) = states.split_last().ok_or_else(missing)?;
+        let marks = marks.as_boolean_opt().ok_or_else(missing)?;
+        for (row, group) in groups.iter().enumerate() {
+            self.failed[*group] |= marks.is_valid(row) && marks.value(row);
+        }
         let (closures, own) = (&self.closures, &mut self.states);
         unpanicked(&overload.definition.name, || {
             let others = S::read(states, groups.len())?;
@@ -165,24 +184,37 @@ where
     }
 
     fn state(&mut self, emit: Emit) -> Result<Vec<ArrayRef>> {
-        S::write(take(&mut self.states, emit))
+        let mut columns = S::write(take(&mut self.states, emit))?;
+        columns.push(Arc::new(BooleanArray::from(take(&mut self.failed, emit))));
+        Ok(columns)
     }
 
     fn finish(&mut self, overload: &Overload, emit: Emit) -> Result<ArrayRef> {
         let kept;
-        let states: &[S] = match emit {
-            Emit::Keep => &self.states,
+        let (states, failed): (&[S], &[bool]) = match emit {
+            Emit::Keep => (&self.states, &self.failed),
             emit => {
-                kept = take(&mut self.states, emit);
-                &kept
+                kept = (take(&mut self.states, emit), take(&mut self.failed, emit));
+                (&kept.0, &kept.1)
             }
         };
-        let (name, closures) = (&overload.definition.name, &self.closures);
+        let (name, closures, environment) = (&overload.definition.name, &self.closures, &self.environment);
         unpanicked(name, || {
             let mut builder = R::builder(states.len());
-            for state in states {
-                let result = (closures.finish)(state).push(&mut builder);
-                result.map_err(|message| Error::data(format!("function '{name}' failed in finish: {message}")))?;
+            for (state, failed) in states.iter().zip(failed) {
+                let result =
+                    if *failed { Err(None) } else { (closures.finish)(state).push(&mut builder).map_err(Some) };
+                match result {
+                    Ok(()) => {}
+                    Err(None) => R::push_null(&mut builder),
+                    Err(Some(message)) if environment.settings.on_error == OnError::Fail => {
+                        return Err(Error::data(format!("function '{name}' failed in finish: {message}")));
+                    }
+                    Err(Some(_)) => {
+                        environment.scope.count_failures(1);
+                        R::push_null(&mut builder);
+                    }
+                }
             }
             R::finish(builder, &overload.returns)
         })

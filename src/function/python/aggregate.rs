@@ -22,6 +22,7 @@ use crate::function::aggregate::{Emit, GroupStates, Groups};
 use crate::function::call::{Call, Environment, Failure, all_valid};
 use crate::function::definition::NullInput;
 use crate::function::overload::Overload;
+use crate::function::scope::OnError;
 
 /// A class in Python.
 #[derive(Debug)]
@@ -59,7 +60,7 @@ struct States {
     workers: Arc<Workers>,
     null_input: NullInput,
     environment: Environment,
-    /// Pickled; none of a group that no row has come to.
+    /// Pickled; none of a group that no row has come to, empty of one that has failed.
     states: Vec<Option<Box<[u8]>>>,
     bytes: usize,
 }
@@ -86,16 +87,27 @@ impl States {
         data.extend_from_slice(&indices);
         data.extend_from_slice(columns);
         let (rows, count) = (groups.len(), present.len());
-        let header = json!({ "operation": operation, "id": self.load.id, "rows": rows, "groups": count });
+        let mut header = json!({ "operation": operation, "id": self.load.id, "rows": rows, "groups": count });
+        header["lenient"] = self.is_lenient().into();
         let (answer, data) = self.ask(&header, &data)?;
         if answer.get("error").is_some() {
             return Ok(Err(answer));
         }
+        self.count_failures(&answer);
         let states = Reply(&data).column(&DataType::BinaryView, count)?;
         for (group, state) in present.into_iter().zip(states.as_binary_view().iter()) {
             self.put(group, state);
         }
         Ok(Ok(()))
+    }
+
+    /// Whether a group that fails becomes NULL.
+    fn is_lenient(&self) -> bool {
+        self.environment.settings.on_error == OnError::Null
+    }
+
+    fn count_failures(&self, answer: &Value) {
+        self.environment.scope.count_failures(answer["failures"].as_u64().unwrap_or(0));
     }
 
     fn put(&mut self, group: usize, state: Option<&[u8]>) {
@@ -139,6 +151,7 @@ fn failed(name: &str, answer: &Value, when: &str) -> Error {
     let told = failure(answer);
     let text = told.map_or(String::new(), |told| format!("{}\n{}", told.message, told.detail));
     Error::data(format!("function '{name}' failed in {when}: {}", text.trim_end()))
+        .with_hint("SET on_function_error = 'null' gives NULL for groups that fail and counts them")
 }
 
 impl GroupStates for States {
@@ -188,11 +201,13 @@ impl GroupStates for States {
         };
         let mut data = Vec::new();
         encode(&states, &mut data)?;
-        let header = json!({ "operation": "finish", "id": self.load.id, "rows": states.len() });
+        let lenient = self.is_lenient();
+        let header = json!({ "operation": "finish", "id": self.load.id, "rows": states.len(), "lenient": lenient });
         let (answer, data) = self.ask(&header, &data)?;
         if answer.get("error").is_some() {
             return Err(failed(&overload.definition.name, &answer, "finish"));
         }
+        self.count_failures(&answer);
         cast(&Reply(&data).column(&plain(&overload.returns)?, states.len())?, &overload.returns)
     }
 

@@ -352,6 +352,10 @@ def told(error):
     return "".join(traceback.format_exception_only(type(error), error)).strip().splitlines()[-1]
 
 
+# The state of a group that a row has failed in, where failures become NULL; it travels as no bytes, which no pickle has.
+FAILED = object()
+
+
 class Function:
     def __init__(self, header):
         self.name, self.parameters, self.returns = header["name"], header["parameters"], header["returns"]
@@ -492,7 +496,10 @@ class Function:
 
     def states(self, reader, groups):
         packed = reader.column({"kind": "binary"}, groups)
-        return [self.call() if state is None else pickle.loads(state) for state in packed]
+        return [self.call() if state is None else self.unpacked(state) for state in packed]
+
+    def unpacked(self, state):
+        return FAILED if state == b"" else pickle.loads(state)
 
     def group_call(self, step, row=None):
         try:
@@ -500,39 +507,66 @@ class Function:
         except Exception as error:
             raise Fail(told(error), row, lines_of_body(error, self.file)) from None
 
-    def update(self, reader, rows, groups):
+    def update(self, reader, rows, groups, lenient):
         states = self.group_call(lambda: self.states(reader, groups))
         places = reader.lengths(rows)
         columns = [reader.column(kind, rows) for kind in self.parameters]
+        failures = 0
         for row, (place, arguments) in enumerate(zip(places, zip(*columns) if columns else itertools.repeat(()))):
+            if states[place] is FAILED:
+                continue
             try:
                 states[place].update(*arguments)
             except Exception as error:
-                raise Fail(told(error), row, lines_of_body(error, self.file)) from None
-        return self.packed(states)
+                if not lenient or isinstance(error, MemoryError):
+                    raise Fail(told(error), row, lines_of_body(error, self.file)) from None
+                states[place] = FAILED
+                failures += 1
+        return self.packed(states), failures
 
-    def merge(self, reader, rows, groups):
+    def merge(self, reader, rows, groups, lenient):
         states = self.group_call(lambda: self.states(reader, groups))
         places = reader.lengths(rows)
-        others = reader.column({"kind": "binary"}, rows)
-
-        def merge_all():
-            for place, other in zip(places, others):
-                if other is not None:
-                    states[place].merge(pickle.loads(other))
-
-        self.group_call(merge_all)
-        return self.packed(states)
+        others = self.group_call(
+            lambda: [None if other is None else self.unpacked(other) for other in reader.column({"kind": "binary"}, rows)]
+        )
+        failures = 0
+        for place, other in zip(places, others):
+            if other is None or states[place] is FAILED:
+                continue
+            if other is FAILED:
+                states[place] = FAILED
+                continue
+            if not self.attempt(lambda: states[place].merge(other), lenient)[0]:
+                states[place] = FAILED
+                failures += 1
+        return self.packed(states), failures
 
     def packed(self, states):
         out = []
-        pickled = self.group_call(lambda: [pickle.dumps(state, pickle.HIGHEST_PROTOCOL) for state in states])
+        pickled = self.group_call(
+            lambda: [b"" if state is FAILED else pickle.dumps(state, pickle.HIGHEST_PROTOCOL) for state in states]
+        )
         write({"kind": "binary", "sql": "bytea"}, pickled, out)
         return out
 
-    def finish(self, reader, groups):
-        results = self.group_call(lambda: [state.finish() for state in self.states(reader, groups)])
-        return write_lenient(self.returns, results, False)[0]
+    def finish(self, reader, groups, lenient):
+        results, failures = [], 0
+        for state in self.group_call(lambda: self.states(reader, groups)):
+            done, result = (True, None) if state is FAILED else self.attempt(state.finish, lenient)
+            results.append(result)
+            failures += not done
+        out, wrong = write_lenient(self.returns, results, lenient)
+        return out, failures + wrong
+
+    def attempt(self, step, lenient):
+        """Whether the step of one group went well, and what it gave; a failure is raised unless it makes a NULL."""
+        try:
+            return True, step()
+        except Exception as error:
+            if not lenient or isinstance(error, MemoryError):
+                raise Fail(told(error), None, lines_of_body(error, self.file)) from None
+            return False, None
 
 
 # --- the conversation ----------------------------------------------------------------------------------------------
@@ -596,9 +630,11 @@ def answer(functions, header, data):
     if operation == "arrow":
         return {}, function.arrow_columns(memoryview(data), rows)
     if operation == "finish":
-        return {}, function.finish(Reader(data), rows)
+        out, failures = function.finish(Reader(data), rows, header["lenient"])
+        return {"failures": failures}, out
     step = function.update if operation == "update" else function.merge
-    return {}, step(Reader(data), rows, header["groups"])
+    out, failures = step(Reader(data), rows, header["groups"], header["lenient"])
+    return {"failures": failures}, out
 
 
 def main():

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool};
 use parking_lot::{Condvar, Mutex};
 use serde_json::{Value, json};
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -55,6 +56,11 @@ impl Workers {
         data: &[u8],
         environment: &Environment,
     ) -> Result<(Value, Vec<u8>)> {
+        // The question, and an answer as long: the operator that asks has reserved neither. Nobody is refused for so
+        // little, but others spill for it.
+        let pool: Arc<dyn MemoryPool> = Arc::clone(&self.memory.budget) as _;
+        let in_flight = MemoryConsumer::new(format!("function '{}'", load.name)).register(&pool);
+        in_flight.grow(2 * data.len());
         blocking(|| {
             let mut worker = self.take(&python(environment), &load.id, environment)?;
             let memory = environment.settings.memory.unwrap_or_else(|| self.share());
