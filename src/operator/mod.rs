@@ -23,6 +23,7 @@ mod sort;
 mod spill;
 mod staging;
 mod staging_store;
+mod stand_in;
 #[cfg(test)]
 mod tests;
 mod top_rows;
@@ -30,7 +31,7 @@ mod turns;
 mod window;
 mod write_input;
 
-pub(crate) use aggregate::{SpillingAggregateExec, keeps_every_value};
+pub(crate) use aggregate::{Aggregate, keeps_every_value};
 pub(crate) use commit::CommitExec;
 pub(crate) use join::{EngineJoin, SpillingJoinExec};
 pub(crate) use key_filter::{KeyFilter, KeyFilterExec};
@@ -39,9 +40,10 @@ pub(crate) use partition::{Exchange, ExchangeExec, MapExec, MapFunction, PickExe
 pub(crate) use partitioned_parquet::PartitionedParquet;
 pub(crate) use recursion::SpillingRecursionExec;
 pub(crate) use sized_text::SizedText;
-pub(crate) use sort::SpillingSortExec;
+pub(crate) use sort::Sorting;
 pub(crate) use staging::Staging;
+pub(crate) use stand_in::stand_in;
 pub(crate) use top_rows::TopRowsExec;
 pub(crate) use turns::Turn;
-pub(crate) use window::{RunningWindowExec, SpillingWindowExec};
+pub(crate) use window::{PartitionWindows, RunningWindows};
 pub(crate) use write_input::{WriteInput, WriteInputExec};

@@ -10,7 +10,7 @@ use datafusion::physical_plan::aggregates::{AggregateExec, AggregateInputMode, A
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, InputOrderMode, Partitioning};
 
-use crate::operator::{SpillingAggregateExec, keeps_every_value};
+use crate::operator::{Aggregate, keeps_every_value, stand_in};
 
 /// Puts an aggregate that spills by partitions in place of the engine's, whose merge of sorted runs can be refused the
 /// memory it needs.
@@ -33,8 +33,10 @@ impl PhysicalOptimizerRule for SpillingAggregate {
                 return Ok(Transformed::no(node));
             };
             let aggregate = without_partial(aggregate)?.unwrap_or_else(|| aggregate.clone());
-            let aggregate = SpillingAggregateExec::new(Arc::new(aggregate))?;
-            Ok(Transformed::yes(Arc::new(aggregate) as _))
+            Ok(match stand_in::<Aggregate>(&(Arc::new(aggregate) as _))? {
+                Some(aggregate) => Transformed::yes(aggregate),
+                None => Transformed::no(node),
+            })
         })
         .data()
     }

@@ -7,9 +7,8 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::sorts::sort::SortExec;
 
-use crate::operator::SpillingSortExec;
+use crate::operator::{Sorting, stand_in};
 
 /// Puts a sort that merges few long runs in the place of the engine's, which merges a run for every batch.
 ///
@@ -22,8 +21,8 @@ pub(crate) struct SpillingSort;
 impl PhysicalOptimizerRule for SpillingSort {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _options: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|node| {
-            Ok(match node.downcast_ref::<SortExec>().and_then(SpillingSortExec::of) {
-                Some(sort) => Transformed::yes(Arc::new(sort) as _),
+            Ok(match stand_in::<Sorting>(&node)? {
+                Some(sort) => Transformed::yes(sort),
                 None => Transformed::no(node),
             })
         })

@@ -6,10 +6,9 @@ use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use datafusion::physical_plan::ExecutionPlan;
 
-use crate::operator::{RunningWindowExec, SpillingWindowExec};
+use crate::operator::{PartitionWindows, RunningWindows, stand_in};
 
 /// Puts a window operator that holds one partition at a time in place of the engine's, which holds all of its input, and
 /// one that holds what its frames need in place of the one that copies it for every batch, and keeps all texts.
@@ -27,14 +26,13 @@ pub(crate) struct SpillingWindow;
 impl PhysicalOptimizerRule for SpillingWindow {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _options: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|node| {
-            if let Some(window) = node.downcast_ref::<BoundedWindowAggExec>().and_then(RunningWindowExec::of) {
-                return Ok(Transformed::yes(Arc::new(window) as _));
+            if let Some(running) = stand_in::<RunningWindows>(&node)? {
+                return Ok(Transformed::yes(running));
             }
-            let bounded = |window: &&WindowAggExec| !window.input().boundedness().is_unbounded();
-            let Some(window) = node.downcast_ref::<WindowAggExec>().filter(bounded) else {
-                return Ok(Transformed::no(node));
-            };
-            Ok(Transformed::yes(Arc::new(SpillingWindowExec::new(Arc::new(window.clone()))) as _))
+            Ok(match stand_in::<PartitionWindows>(&node)? {
+                Some(window) => Transformed::yes(window),
+                None => Transformed::no(node),
+            })
         })
         .data()
     }

@@ -1,5 +1,6 @@
 //! Aggregates of a person's own.
 
+use futures::StreamExt;
 use partita::prelude::*;
 
 use crate::{context, error, rows, run};

@@ -93,14 +93,15 @@ fn state(accumulators: &mut [Box<dyn Accumulator>], shape: &Shape) -> Result<Rec
     Ok(RecordBatch::try_new(Arc::clone(shape.state()), columns)?)
 }
 
-/// States on the way to another operator are reserved by nobody, and there are several of them.
+/// States on the way to another operator are reserved by nobody, and there are several of them, each a few times: as
+/// values, as a list of them, and as the batch that waits for its turn.
 const PIECE: usize = 2 << 20;
 
 impl Sink {
     /// How many bytes of values make a state.
     fn piece(&self, aggregation: &Aggregation) -> usize {
         match self {
-            Sink::Output(_) => PIECE.min(aggregation.loan.modest()),
+            Sink::Output(_) => PIECE.min(aggregation.loan.modest() / 4),
             Sink::Held(..) | Sink::Disk(_) => aggregation.loan.modest(),
         }
     }

@@ -16,5 +16,5 @@ mod exec;
 mod merge;
 mod sorter;
 
-pub(crate) use exec::SpillingSortExec;
+pub(crate) use exec::Sorting;
 pub(in crate::operator) use sorter::Sort;

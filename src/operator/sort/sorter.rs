@@ -16,6 +16,7 @@ use tokio::task::coop::consume_budget;
 use super::chunk::{Chunk, Keys, SortedChunk};
 use super::merge::Merge;
 use crate::operator::spill::{Loan, Segment, SpillFigures, Spool};
+use crate::operator::stand_in::Task;
 
 /// So many bytes are sorted at once: more would leave the cache more often than a merge does.
 const CHUNK: usize = if cfg!(test) { 16 << 10 } else { 64 << 20 };
@@ -31,17 +32,10 @@ pub(in crate::operator) struct Sort {
 }
 
 impl Sort {
-    /// The sort that is an operator, of one partition; its figures go to `metrics`.
-    pub(in crate::operator) fn new(
-        operator: &str,
-        partition: usize,
-        ordering: LexOrdering,
-        context: Arc<TaskContext>,
-        metrics: &ExecutionPlanMetricsSet,
-    ) -> Self {
-        let figures = SpillFigures::new(metrics, partition);
-        let baseline = BaselineMetrics::new(metrics, partition);
-        Self { name: format!("{operator}[{partition}]"), ordering, context, figures, baseline }
+    /// The sort that is an operator, of one partition.
+    pub(in crate::operator) fn new(task: Task, ordering: LexOrdering) -> Self {
+        let Task { name, context, figures, baseline } = task;
+        Self { name, ordering, context, figures, baseline }
     }
 
     /// A sort inside another operator, whose figures it adds to.

@@ -22,6 +22,7 @@ use futures::TryStreamExt;
 use super::cutoff::Cutoff;
 use crate::error::Error;
 use crate::operator::sort::Sort;
+use crate::operator::stand_in::Task;
 
 /// The first rows of an order, of each partition: as a `SortExec` with a fetch gives them, from disk if need be.
 #[derive(Debug)]
@@ -118,7 +119,8 @@ impl ExecutionPlan for TopRowsExec {
             None => Arc::new(cutoff(&self.sort, self.fetch)?),
         };
         let left_out = MetricBuilder::new(&self.metrics).counter("rows_left_out", partition);
-        let sort = Sort::new(self.name(), partition, self.sort.expr().clone(), context, &self.metrics);
+        let task = Task::new(self.name(), partition, context, &self.metrics);
+        let sort = Sort::new(task, self.sort.expr().clone());
         let sorted = sort.stream(passing(input, cutoff, left_out));
         let baseline = BaselineMetrics::new(&ExecutionPlanMetricsSet::new(), partition);
         Ok(Box::pin(LimitStream::new(sorted, 0, Some(self.fetch), baseline)))

@@ -24,5 +24,5 @@ mod picked;
 mod running;
 mod stream;
 
-pub(crate) use exec::SpillingWindowExec;
-pub(crate) use running::RunningWindowExec;
+pub(crate) use exec::PartitionWindows;
+pub(crate) use running::RunningWindows;

@@ -23,6 +23,6 @@ mod total;
 mod values;
 mod waiting;
 
-pub(crate) use exec::RunningWindowExec;
+pub(crate) use exec::RunningWindows;
 pub(super) use parts::Changes;
 pub(super) use stream::{Running, can_run};
