@@ -4,7 +4,11 @@
 #[path = "../src/allocator.rs"]
 mod allocator;
 
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -164,4 +168,62 @@ async fn a_panic_in_one_partition() {
         assert!(error.is_data() && error.message().contains("'fragile' panicked: out of order"), "{name}: {error:?}");
         nothing_is_left(&ctx, folder.path(), name).await;
     }
+}
+
+/// The program as somebody who may not write everywhere: root runs it as nobody.
+fn as_nobody(folder: &Path) -> Command {
+    let program = folder.join("partita");
+    if !program.exists() {
+        let built = env!("CARGO_BIN_EXE_partita");
+        std::fs::hard_link(built, &program).or_else(|_| std::fs::copy(built, &program).map(drop)).unwrap();
+    }
+    let mut command = Command::new(program);
+    if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
+        command.uid(65_534).gid(65_534);
+    }
+    command.args(["--no-init", "--threads", "2", "--memory-limit", "128MB", "--format", "none", "--spill-dir"]);
+    command.arg(folder.join("spill")).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+fn allow(folder: &Path, mode: u32) {
+    std::fs::set_permissions(folder, Permissions::from_mode(mode)).unwrap();
+}
+
+/// Every folder below `folder`.
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let inside = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let inside: Vec<_> = inside.filter(|path| path.is_dir()).collect();
+    inside.iter().flat_map(|path| folders(path)).chain(inside.clone()).collect()
+}
+
+/// Somebody takes the right to write from the folder while a query spills into it.
+#[test]
+fn a_folder_that_becomes_read_only() {
+    let _one = ONE_AT_A_TIME.blocking_lock();
+    let folder = tempfile::tempdir().unwrap();
+    let spill = folder.path().join("spill");
+    std::fs::create_dir(&spill).unwrap();
+    allow(folder.path(), 0o755);
+    allow(&spill, 0o777);
+    let mut failed = Vec::new();
+    for (name, query) in QUERIES.into_iter().filter(|(name, _)| *name != "a join without keys") {
+        let mut child = as_nobody(folder.path()).args(["-c", &format!("{ROWS}; {query}")]).spawn().unwrap();
+        while files(&spill).is_empty() && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        folders(&spill).iter().for_each(|folder| allow(folder, 0o500));
+        let output = child.wait_with_output().unwrap();
+        folders(&spill).iter().for_each(|folder| allow(folder, 0o700));
+        // Files that are there already are written to the end: some queries need no other.
+        if !output.status.success() {
+            let error = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(error.contains("spill") && error.contains("ermission denied"), "{name}: {error}");
+            failed.push(name);
+        }
+        // What could not be removed is swept at the next start.
+        assert!(as_nobody(folder.path()).args(["-c", "SELECT 1"]).status().unwrap().success(), "{name}");
+        assert_eq!(files(&spill), Vec::<PathBuf>::new(), "{name}");
+    }
+    assert!(failed.contains(&"a sort"), "only these were refused a file: {failed:?}");
 }
