@@ -439,7 +439,10 @@ fn config(threads: usize, memory: &Memory) -> SessionConfig {
     // A partial aggregate that finds hardly a row with the group of another stops looking for them, but not once it has
     // been refused memory. So it is asked while the first rows, half a kilobyte each, take less than it is granted.
     let looked_at = memory.budget.of_partial_aggregate() / 512;
+    // Batches wait everywhere between operators, a few at each, and nobody reserves them.
+    let rows = usize::try_from(memory.limit().bytes() / 50_000).unwrap_or(usize::MAX).clamp(2048, 8192);
     SessionConfig::new()
+        .with_batch_size(1 << rows.ilog2())
         .with_sort_spill_reservation_bytes(merge)
         .with_target_partitions(threads)
         .with_information_schema(true)

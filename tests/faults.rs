@@ -178,7 +178,7 @@ fn as_nobody(folder: &Path) -> Command {
         std::fs::hard_link(built, &program).or_else(|_| std::fs::copy(built, &program).map(drop)).unwrap();
     }
     let mut command = Command::new(program);
-    if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
+    if std::fs::metadata(folder).unwrap().uid() == 0 {
         command.uid(65_534).gid(65_534);
     }
     command.args(["--no-init", "--threads", "2", "--memory-limit", "128MB", "--format", "none", "--spill-dir"]);
@@ -186,8 +186,12 @@ fn as_nobody(folder: &Path) -> Command {
     command
 }
 
+/// A folder that is gone already needs no rights.
 fn allow(folder: &Path, mode: u32) {
-    std::fs::set_permissions(folder, Permissions::from_mode(mode)).unwrap();
+    match std::fs::set_permissions(folder, Permissions::from_mode(mode)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{}: {error}", folder.display()),
+        _ => {}
+    }
 }
 
 /// Every folder below `folder`.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Each outgrows 128 MB in another operator.
-const QUERIES: [(&str, &str); 16] = [
+const QUERIES: [(&str, &str); 17] = [
     (
         "groups",
         "SELECT count(*), sum(s) FROM (SELECT l_orderkey, sum(l_quantity) AS s FROM lineitem GROUP BY l_orderkey)",
@@ -66,6 +66,13 @@ const QUERIES: [(&str, &str); 16] = [
          l_returnflag ORDER BY l_shipdate, l_orderkey, l_linenumber ROWS BETWEEN 2 PRECEDING AND 1 FOLLOWING) AS m, \
          sum(l_quantity) OVER w AS a FROM lineitem WINDOW w AS (PARTITION BY l_returnflag ORDER BY l_shipdate, l_orderkey, \
          l_linenumber))",
+    ),
+    // A window on disk was read backward by batches of several segments, each of which was to be turned: other sums.
+    (
+        "the rest, seen from each row",
+        "SELECT count(*), sum(s % 1000003 * (k % 7)), sum(l) FROM (SELECT k, l, sum(k) OVER (ORDER BY k, n ROWS BETWEEN \
+         CURRENT ROW AND UNBOUNDED FOLLOWING) AS s FROM (SELECT l_orderkey AS k, l_linenumber AS n, lead(l_orderkey) OVER \
+         (ORDER BY l_orderkey, l_linenumber) AS l FROM lineitem))",
     ),
     (
         "texts put together",

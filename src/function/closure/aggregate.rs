@@ -158,8 +158,8 @@ where
             if !call.failures_are_null() {
                 return Err(call.error(&Failure { row, message, detail: String::new() }, before));
             }
-            groups_failed[groups[row]] = true;
-            call.count_failures(1);
+            // A group fails once.
+            call.count_failures(u64::from(!mem::replace(&mut groups_failed[groups[row]], true)));
             Ok(())
         };
         unpanicked(&call.overload.definition.name, || {

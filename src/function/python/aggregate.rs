@@ -147,11 +147,14 @@ fn column<'a>(states: impl Iterator<Item = Option<&'a [u8]>>) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
-fn failed(name: &str, answer: &Value, when: &str) -> Error {
+fn failed(name: &str, answer: &Value, when: &str, lenient: bool) -> Error {
     let told = failure(answer);
     let text = told.map_or(String::new(), |told| format!("{}\n{}", told.message, told.detail));
-    Error::data(format!("function '{name}' failed in {when}: {}", text.trim_end()))
-        .with_hint("SET on_function_error = 'null' gives NULL for groups that fail and counts them")
+    let error = Error::data(format!("function '{name}' failed in {when}: {}", text.trim_end()));
+    match lenient {
+        true => error,
+        false => error.with_hint("SET on_function_error = 'null' gives NULL for groups that fail and counts them"),
+    }
 }
 
 impl GroupStates for States {
@@ -180,14 +183,14 @@ impl GroupStates for States {
                 let row = told.row.and_then(|row| rows.get(row).copied()).unwrap_or(0);
                 call.error(&Failure { row, message: told.message, detail: told.detail }, before)
             }
-            _ => failed(name, &answer, "update"),
+            _ => failed(name, &answer, "update", self.is_lenient()),
         })
     }
 
     fn merge(&mut self, overload: &Overload, states: &[ArrayRef], groups: &[usize], total: usize) -> Result<()> {
         self.grow(total);
         let answer = self.step("merge", &write_plain(states)?, groups)?;
-        answer.map_err(|answer| failed(&overload.definition.name, &answer, "merge"))
+        answer.map_err(|answer| failed(&overload.definition.name, &answer, "merge", self.is_lenient()))
     }
 
     fn state(&mut self, emit: Emit) -> Result<Vec<ArrayRef>> {
@@ -205,7 +208,7 @@ impl GroupStates for States {
         let header = json!({ "operation": "finish", "id": self.load.id, "rows": states.len(), "lenient": lenient });
         let (answer, data) = self.ask(&header, &data)?;
         if answer.get("error").is_some() {
-            return Err(failed(&overload.definition.name, &answer, "finish"));
+            return Err(failed(&overload.definition.name, &answer, "finish", lenient));
         }
         self.count_failures(&answer);
         cast(&Reply(&data).column(&plain(&overload.returns)?, states.len())?, &overload.returns)

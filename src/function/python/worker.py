@@ -494,24 +494,22 @@ class Function:
             stream.write_batch(batch)
         return [sink.getvalue()]
 
-    def states(self, reader, groups):
-        packed = reader.column({"kind": "binary"}, groups)
-        return [self.call() if state is None else self.unpacked(state) for state in packed]
+    def states(self, reader, groups, lenient):
+        """The states of the groups, and how many could not be made."""
+        states, failures = [], 0
+        for packed in reader.column({"kind": "binary"}, groups):
+            done, state = self.attempt(lambda: self.call() if packed is None else self.unpacked(packed), lenient)
+            states.append(state if done else FAILED)
+            failures += not done
+        return states, failures
 
     def unpacked(self, state):
         return FAILED if state == b"" else pickle.loads(state)
 
-    def group_call(self, step, row=None):
-        try:
-            return step()
-        except Exception as error:
-            raise Fail(told(error), row, lines_of_body(error, self.file)) from None
-
     def update(self, reader, rows, groups, lenient):
-        states = self.group_call(lambda: self.states(reader, groups))
+        states, failures = self.states(reader, groups, lenient)
         places = reader.lengths(rows)
         columns = [reader.column(kind, rows) for kind in self.parameters]
-        failures = 0
         for row, (place, arguments) in enumerate(zip(places, zip(*columns) if columns else itertools.repeat(()))):
             if states[place] is FAILED:
                 continue
@@ -522,37 +520,39 @@ class Function:
                     raise Fail(told(error), row, lines_of_body(error, self.file)) from None
                 states[place] = FAILED
                 failures += 1
-        return self.packed(states), failures
+        out, unpacked = self.packed(states, lenient)
+        return out, failures + unpacked
 
     def merge(self, reader, rows, groups, lenient):
-        states = self.group_call(lambda: self.states(reader, groups))
+        states, failures = self.states(reader, groups, lenient)
         places = reader.lengths(rows)
-        others = self.group_call(
-            lambda: [None if other is None else self.unpacked(other) for other in reader.column({"kind": "binary"}, rows)]
-        )
-        failures = 0
-        for place, other in zip(places, others):
+        for place, other in zip(places, reader.column({"kind": "binary"}, rows)):
             if other is None or states[place] is FAILED:
                 continue
-            if other is FAILED:
+            if other == b"":
                 states[place] = FAILED
                 continue
-            if not self.attempt(lambda: states[place].merge(other), lenient)[0]:
+            if not self.attempt(lambda: states[place].merge(pickle.loads(other)), lenient)[0]:
                 states[place] = FAILED
                 failures += 1
-        return self.packed(states), failures
+        out, unpacked = self.packed(states, lenient)
+        return out, failures + unpacked
 
-    def packed(self, states):
-        out = []
-        pickled = self.group_call(
-            lambda: [b"" if state is FAILED else pickle.dumps(state, pickle.HIGHEST_PROTOCOL) for state in states]
-        )
-        write({"kind": "binary", "sql": "bytea"}, pickled, out)
-        return out
+    def packed(self, states, lenient):
+        """The states on their way, and how many cannot go it."""
+        out, packed, failures = [], [], 0
+        for state in states:
+            dump = lambda: b"" if state is FAILED else pickle.dumps(state, pickle.HIGHEST_PROTOCOL)
+            done, bytes_of = self.attempt(dump, lenient)
+            packed.append(bytes_of if done else b"")
+            failures += not done
+        write({"kind": "binary", "sql": "bytea"}, packed, out)
+        return out, failures
 
     def finish(self, reader, groups, lenient):
-        results, failures = [], 0
-        for state in self.group_call(lambda: self.states(reader, groups)):
+        results = []
+        states, failures = self.states(reader, groups, lenient)
+        for state in states:
             done, result = (True, None) if state is FAILED else self.attempt(state.finish, lenient)
             results.append(result)
             failures += not done

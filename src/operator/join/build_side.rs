@@ -95,7 +95,8 @@ impl BuildSide {
                 partitioner = partitioner.keeping(loan);
             }
             let build = partitioner.split_after(held, rest).await?;
-            Ok(Arc::new(SpilledBuild { users, state: Mutex::new(SpilledState::new(build, takers)) }))
+            let partitions = build.partitions.len();
+            Ok(Arc::new(SpilledBuild { users, partitions, state: Mutex::new(SpilledState::new(build, takers)) }))
         };
         spill.map(|built: Result<_>| built.map_err(Arc::new)).boxed().shared()
     }
@@ -109,6 +110,7 @@ impl BuildSide {
 /// A build side on disk.
 pub(super) struct SpilledBuild {
     users: usize,
+    partitions: usize,
     state: Mutex<SpilledState>,
 }
 
@@ -133,6 +135,11 @@ impl SpilledState {
 }
 
 impl SpilledBuild {
+    /// How many partitions it has: the probe side needs as many.
+    pub(super) fn partitions(&self) -> usize {
+        self.partitions
+    }
+
     /// The partitions that have stayed in memory; there are none where several output partitions share the build side.
     pub(super) fn take_kept(&self) -> Option<Kept> {
         self.state.lock().kept.take()

@@ -14,6 +14,7 @@ use datafusion::physical_plan::stream::{RecordBatchReceiverStream, RecordBatchSt
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc::Sender;
+use tokio::task::coop::consume_budget;
 
 use super::attempt::ProbeSide;
 use super::blocks;
@@ -81,6 +82,7 @@ impl GraceJoin {
         let probe = if self.shape.is_ordered() { number_rows(probe) } else { probe };
         let side = self.shape.probe_side(0);
         let partitioner = Partitioner::new(&side, self.loan().take(), &self.context, &self.metrics)?;
+        let partitioner = partitioner.into_partitions(build.partitions());
         let mut join = PairJoin { join: &self, output, not_null: None };
         let probe = match build.take_kept() {
             Some(kept) => join.join_kept(kept, partitioner, probe).await?,
@@ -207,13 +209,17 @@ impl PairJoin<'_> {
         let mut passing = join.start(streamed)?;
         while join.step(&mut passing)? {
             self.send_ready(join).await;
+            // Where nothing comes out the query can be ended too.
+            consume_budget().await;
         }
         self.send_ready(join).await;
         Ok(())
     }
 
     async fn finish(&self, mut join: TableJoin<'_>) -> Result<()> {
-        join.finish()?;
+        while join.finish()? {
+            self.send_ready(&mut join).await;
+        }
         self.send_ready(&mut join).await;
         Ok(())
     }
@@ -247,7 +253,7 @@ impl PairJoin<'_> {
         let level = pair.level + 1;
         let (build_rows, probe_rows) = self.sides(pair);
         let build = new(&build)?.split(build_rows).await?;
-        let probe = new(&probe)?.split(probe_rows).await?;
+        let probe = new(&probe)?.into_partitions(build.partitions.len()).split(probe_rows).await?;
         let pairs = build.partitions.into_iter().zip(probe.partitions);
         Ok(pairs.map(move |(build, probe)| Pair { build, probe, level }))
     }

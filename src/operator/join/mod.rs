@@ -15,7 +15,7 @@
 //!              └─ no hash can split it ──► blocks of build rows, the probe side read again for each   (blocks.rs)
 //! ```
 //!
-//! What fits, and blocks, are joined by the engine's own `HashJoinExec` on a part of the input. A join without keys,
+//! What fits as a whole, and blocks, are joined by the engine's own `HashJoinExec`. A join without keys,
 //! whose rows no hash can split, is the engine's `NestedLoopJoinExec` on a block at a time.
 
 mod attempt;

@@ -70,6 +70,9 @@ impl Seen {
         input: SendableRecordBatchStream,
     ) -> Result<Vec<Partition>> {
         let mut partitioner = Partitioner::new(&self.side, self.loan.share(), &self.context, &self.figures)?;
+        if let Rows::Disk(seen) = &self.rows {
+            partitioner = partitioner.into_partitions(seen.len());
+        }
         partitioner.push(first).await?;
         Ok(partitioner.split(input).await?.partitions)
     }

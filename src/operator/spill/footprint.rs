@@ -1,4 +1,4 @@
-//! How much memory the engine's hash join takes for a build side.
+//! How much memory a hash join takes for the side that it holds: the engine's, and our table.
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::datatypes::DataType;

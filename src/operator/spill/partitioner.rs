@@ -181,7 +181,6 @@ impl<'a> Partitioner<'a> {
     ) -> Result<Self> {
         let files = (0..FILES).map(|_| SegmentFile::create(context, metrics.spill.clone())).collect::<Result<_>>()?;
         let fan_out = fan_out(context);
-        metrics.partitions.add(fan_out);
         metrics.depth.set_max(side.level + 1);
         Ok(Self {
             side,
@@ -197,6 +196,12 @@ impl<'a> Partitioner<'a> {
             passed: 0,
             done: Partitioned { partitions: vec![Partition::default(); fan_out], ..Partitioned::default() },
         })
+    }
+
+    /// Into as many partitions as the other side has: the memory limit may have changed since.
+    pub(in crate::operator) fn into_partitions(mut self, count: usize) -> Self {
+        self.done.partitions.resize(count, Partition::default());
+        self
     }
 
     /// The first partitions stay in memory, as far as `loan` is granted.
@@ -232,6 +237,7 @@ impl<'a> Partitioner<'a> {
     pub(in crate::operator) async fn finish(mut self) -> Result<Partitioned> {
         self.flush().await?;
         self.done.kept = self.done.kept.filter(|kept| kept.count() > 0);
+        self.metrics.partitions.add(self.fan_out());
         Ok(self.done)
     }
 
@@ -397,7 +403,7 @@ fn in_order(partitions: &[u8], starts: &[u32]) -> UInt32Array {
     rows.into()
 }
 
-/// The same for all partitioners of a query, since pairs are made of two; a power of two.
+/// How many partitions the memory there is now is good for; a power of two.
 fn fan_out(context: &TaskContext) -> usize {
     let wanted = capacity(context.memory_pool()) / MEMORY_OF_PARTITION;
     wanted.clamp(*FAN_OUT.start(), *FAN_OUT.end()).next_power_of_two()

@@ -7,7 +7,7 @@ use std::iter::Peekable;
 use std::sync::Arc;
 
 use datafusion::arrow::compute::concat_batches;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 use datafusion::common::runtime::SpawnedTask;
@@ -17,6 +17,7 @@ use datafusion::execution::spill_file::{SpillFile, SpillWriter};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::metrics::SpillMetrics;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::StreamExt;
 
 use super::partitioner::BATCH_BYTES;
 use crate::error::Error;
@@ -138,14 +139,28 @@ fn unreadable(error: std::io::Error) -> Error {
 /// beside it    │ read 2 ─│    │ read 3 ─│    │ read 4
 /// ```
 ///
-/// While a batch is worked on, the next one is read: two are held at most. Segments of few rows come out together, for
-/// what follows takes its time by the batch; what comes out is no larger than what a segment may be.
+/// While a batch is worked on, the next one is read. Segments of few rows come out together, for what follows takes its
+/// time by the batch; what comes out is no larger than what a segment may be. Those of dictionaries and of nested values
+/// do not: dictionaries might not fit into one.
 pub(in crate::operator) fn rows_of(segments: Vec<Segment>, schema: SchemaRef) -> SendableRecordBatchStream {
-    let reader = Reader { segments: segments.into_iter().peekable(), open: None };
-    let batches = futures::stream::try_unfold(read_on(reader), |reading| async move {
-        let ended = |error| Error::internal(format!("reading a spill file ended early: {error}"));
-        let read = reading.await.map_err(ended)??;
-        Ok(read.map(|(batch, reader)| (batch, read_on(reader))))
+    let alone = |kind: &DataType| matches!(kind, DataType::Dictionary(..)) || kind.is_nested();
+    let together = !schema.fields().iter().any(|field| alone(field.data_type()));
+    read(Reader { segments: segments.into_iter().peekable(), open: None, together }, schema)
+}
+
+/// The same, a batch for each segment.
+pub(in crate::operator) fn batches_of(segments: Vec<Segment>, schema: SchemaRef) -> SendableRecordBatchStream {
+    read(Reader { segments: segments.into_iter().peekable(), open: None, together: false }, schema)
+}
+
+/// Nothing is read before the first batch is asked for.
+fn read(reader: Reader, schema: SchemaRef) -> SendableRecordBatchStream {
+    let batches = futures::stream::once(async move { read_on(reader) }).flat_map(|reading| {
+        futures::stream::try_unfold(reading, |reading| async move {
+            let ended = |error| Error::internal(format!("reading a spill file ended early: {error}"));
+            let read = reading.await.map_err(ended)??;
+            Ok(read.map(|(batch, reader)| (batch, read_on(reader))))
+        })
     });
     Box::pin(RecordBatchStreamAdapter::new(schema, batches))
 }
@@ -161,6 +176,8 @@ fn read_on(mut reader: Reader) -> Reading {
 struct Reader {
     segments: Peekable<std::vec::IntoIter<Segment>>,
     open: Option<(Arc<dyn SpillFile>, File)>,
+    /// Whether small segments come out together.
+    together: bool,
 }
 
 impl Reader {
@@ -169,7 +186,9 @@ impl Reader {
         let Some(first) = self.segments.next() else { return Ok(None) };
         let (mut rows, mut bytes) = (first.rows, first.bytes);
         let mut batches = vec![self.read(&first)?];
-        let fits = |next: &Segment, rows, bytes| rows + next.rows <= ROWS && bytes + next.bytes <= BATCH_BYTES;
+        let together = self.together;
+        let fits =
+            |next: &Segment, rows, bytes| together && rows + next.rows <= ROWS && bytes + next.bytes <= BATCH_BYTES;
         while let Some(next) = self.segments.next_if(|next| fits(next, rows, bytes)) {
             rows += next.rows;
             bytes += next.bytes;

@@ -21,7 +21,7 @@ use super::picked::Picked;
 use super::running::{Running, can_run};
 use super::stream::Windows;
 use crate::error::Error;
-use crate::operator::spill::{Segment, Spool, rows_of};
+use crate::operator::spill::{Segment, Spool, batches_of, rows_of};
 
 /// How the values of one function are found, and the place of its column among those found the same way.
 #[derive(Debug, Clone, Copy)]
@@ -152,7 +152,8 @@ impl LargePartition {
         if functions == 0 {
             return Ok(Backward::none());
         }
-        let turned = turned(rows_of(self.rows.reversed(), self.input()));
+        // Each batch is turned by itself: two that came out together would change places.
+        let turned = turned(batches_of(self.rows.reversed(), self.input()));
         let mut rows = self.running(self.backward.clone(), turned)?;
         let width = self.input().fields().len();
         let mut spool = Spool::create(&self.windows.context, &self.windows.figures)?;

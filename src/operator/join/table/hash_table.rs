@@ -11,6 +11,10 @@ use datafusion::common::utils::memory::get_record_batch_memory_size;
 use datafusion::physical_plan::PhysicalExpr;
 
 use super::keys::{KeyReader, Keys};
+use crate::error::Error;
+
+/// Places of rows have 32 bits, and there are up to twice as many buckets.
+const MOST_ROWS: usize = 1 << 30;
 
 /// Rows in the order of their buckets, of which there are as many as rows, or up to twice as many.
 ///
@@ -38,6 +42,9 @@ impl HashTable {
         batches: Vec<RecordBatch>,
     ) -> Result<Self> {
         let count: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        if count > MOST_ROWS {
+            return Err(Error::memory(format!("a join cannot hold {count} rows of one partition")).into());
+        }
         let bits = count.max(2).next_power_of_two().ilog2();
         let shift = u64::BITS - bits;
         let mut buckets = Vec::with_capacity(count);
@@ -49,9 +56,10 @@ impl HashTable {
         }
         let (starts, order) = by_bucket(&buckets, (1 << bits) + 1);
         drop(buckets);
-        let rows = concat_batches(schema, &batches)?;
+        let all = concat_batches(schema, &batches)?;
         drop(batches);
-        let rows = if rows.num_columns() == 0 { rows } else { take_record_batch(&rows, &order)? };
+        let rows = if all.num_columns() == 0 { all.clone() } else { take_record_batch(&all, &order)? };
+        drop((all, order));
         Ok(Self { keys: reader.keys(keys, &rows)?, rows, starts, shift })
     }
 

@@ -9,6 +9,7 @@ use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::arrow::row::{RowConverter, Rows, SortField};
 use datafusion::common::hash_utils::{RandomState, create_hashes};
+use datafusion::common::utils::normalize_float_zero;
 use datafusion::common::{NullEquality, Result};
 use datafusion::physical_plan::PhysicalExpr;
 
@@ -87,7 +88,9 @@ impl KeyReader {
 
     fn arrays(&self, keys: &[Arc<dyn PhysicalExpr>], batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
         let arrays = evaluate(keys, batch)?.into_iter().zip(&self.types);
-        arrays.map(|(key, to)| if key.data_type() == to { Ok(key) } else { Ok(cast(&key, to)?) }).collect()
+        // As for the engine, -0.0 is 0.0; NaN is NaN.
+        let same = |key: ArrayRef, to| if key.data_type() == to { Ok(key) } else { cast(&key, to) };
+        arrays.map(|(key, to)| Ok(normalize_float_zero(&same(key, to)?))).collect()
     }
 
     fn hash(&self, arrays: &[ArrayRef]) -> Result<(Vec<u64>, Option<NullBuffer>)> {
@@ -139,7 +142,7 @@ impl Packed for u128 {
     }
 }
 
-/// The values of `arrays` side by side. Floats are equal where their bits are, as for the engine.
+/// The values of `arrays` side by side.
 fn pack<T: Packed>(arrays: &[ArrayRef]) -> Vec<T> {
     let mut packed = vec![T::default(); arrays.first().map_or(0, |array| array.len())];
     for array in arrays {

@@ -26,6 +26,8 @@ pub(in crate::operator::join) struct TableJoin<'a> {
     keys: Vec<Arc<dyn PhysicalExpr>>,
     /// Which rows of the table have met somebody, where that is asked for.
     met: Option<BooleanBufferBuilder>,
+    /// At the end: what comes out of them, and which have met somebody, of which so many rows are done.
+    left: Option<(Alone, BooleanBuffer, usize)>,
     output: Output<'a>,
     batch_size: usize,
 }
@@ -51,7 +53,7 @@ impl<'a> TableJoin<'a> {
             bits
         });
         let output = Output::new(shape, batch_size);
-        Ok(Self { shape, held, table, reader, keys: streamed_side.keys, met, output, batch_size })
+        Ok(Self { shape, held, table, reader, keys: streamed_side.keys, met, left: None, output, batch_size })
     }
 
     /// The bytes that it holds.
@@ -132,17 +134,21 @@ impl<'a> TableJoin<'a> {
         }
     }
 
-    /// The rows of the table that come out by themselves, once all of the streamed side has passed.
-    pub(in crate::operator::join) fn finish(&mut self) -> Result<()> {
+    /// Once all of the streamed side has passed: some rows of the table that come out by themselves; false when there
+    /// are no more.
+    pub(in crate::operator::join) fn finish(&mut self) -> Result<bool> {
         let what = alone(self.shape.join_type(), self.held);
         if let (Some(what), Some(mut met)) = (what, self.met.take()) {
-            let met = met.finish();
-            for first in (0..met.len()).step_by(self.batch_size) {
-                let met = met.slice(first, self.batch_size.min(met.len() - first));
-                push_alone(&mut self.output, self.table.rows(), self.held, what, first, &met)?;
-            }
+            self.left = Some((what, met.finish(), 0));
         }
-        self.output.finish()
+        let Some((what, met, first)) = self.left.take().filter(|(_, met, first)| *first < met.len()) else {
+            self.output.finish()?;
+            return Ok(false);
+        };
+        let rows = self.batch_size.min(met.len() - first);
+        push_alone(&mut self.output, self.table.rows(), self.held, what, first, &met.slice(first, rows))?;
+        self.left = Some((what, met, first + rows));
+        Ok(true)
     }
 
     /// The next full batch of rows that have come out.

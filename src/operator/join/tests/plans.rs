@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, Int64Array, StringViewArray};
+use datafusion::arrow::array::{ArrayRef, Float64Array, Int64Array, StringViewArray};
 use datafusion::arrow::compute::{cast, concat_batches};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
@@ -82,6 +82,11 @@ impl Case {
             let key: ArrayRef = Arc::new(rows.iter().map(|row| row.0).collect::<Int64Array>());
             let key = match self.key {
                 DataType::Binary | DataType::BinaryView => cast(&cast(&key, &DataType::Utf8).unwrap(), &self.key),
+                // Zero and minus zero are equal.
+                DataType::Float64 if side == "probe" => {
+                    let float = |row: &Row| row.0.map(|key| if key == 0 { -0.0 } else { key as f64 });
+                    Ok(Arc::new(rows.iter().map(float).collect::<Float64Array>()) as ArrayRef)
+                }
                 DataType::Date32 => cast(&cast(&key, &DataType::Int32).unwrap(), &self.key),
                 _ => cast(&key, &self.key),
             };
