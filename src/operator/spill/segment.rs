@@ -17,7 +17,6 @@ use datafusion::execution::spill_file::{SpillFile, SpillWriter};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::metrics::SpillMetrics;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use futures::StreamExt;
 
 use super::partitioner::BATCH_BYTES;
 use crate::error::Error;
@@ -153,16 +152,23 @@ pub(in crate::operator) fn batches_of(segments: Vec<Segment>, schema: SchemaRef)
     read(Reader { segments: segments.into_iter().peekable(), open: None, together: false }, schema)
 }
 
-/// Nothing is read before the first batch is asked for.
 fn read(reader: Reader, schema: SchemaRef) -> SendableRecordBatchStream {
-    let batches = futures::stream::once(async move { read_on(reader) }).flat_map(|reading| {
-        futures::stream::try_unfold(reading, |reading| async move {
-            let ended = |error| Error::internal(format!("reading a spill file ended early: {error}"));
-            let read = reading.await.map_err(ended)??;
-            Ok(read.map(|(batch, reader)| (batch, read_on(reader))))
-        })
+    let batches = futures::stream::try_unfold(Next::Unread(reader), |next| async move {
+        let reading = match next {
+            Next::Unread(reader) => read_on(reader),
+            Next::Reading(reading) => reading,
+        };
+        let ended = |error| Error::internal(format!("reading a spill file ended early: {error}"));
+        let read = reading.await.map_err(ended)??;
+        Ok(read.map(|(batch, reader)| (batch, Next::Reading(read_on(reader)))))
     });
     Box::pin(RecordBatchStreamAdapter::new(schema, batches))
+}
+
+/// Nothing is read before the first batch is asked for.
+enum Next {
+    Unread(Reader),
+    Reading(Reading),
 }
 
 type Reading = SpawnedTask<Result<Option<(RecordBatch, Reader)>>>;
