@@ -35,7 +35,7 @@ fn purge() {
 }
 
 /// Lets the pages of the program's own code go. What runs comes back at once from the system's file cache; what only the
-/// start needed, planning, or an operator that is done, does not: measured, 15 to 30 MB, a quarter of the smallest limit.
+/// start needed, planning, or an operator that is done, does not: measured at the smallest limit, 20 to 30 MB.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 fn let_code_go() {

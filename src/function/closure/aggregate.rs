@@ -202,18 +202,14 @@ where
         unpanicked(name, || {
             let mut builder = R::builder(states.len());
             for (state, failed) in states.iter().zip(failed) {
-                let result =
-                    if *failed { Err(None) } else { (closures.finish)(state).push(&mut builder).map_err(Some) };
-                match result {
-                    Ok(()) => {}
-                    Err(None) => R::push_null(&mut builder),
-                    Err(Some(message)) if environment.settings.on_error == OnError::Fail => {
+                if *failed {
+                    R::push_null(&mut builder);
+                } else if let Err(message) = (closures.finish)(state).push(&mut builder) {
+                    if environment.settings.on_error == OnError::Fail {
                         return Err(Error::data(format!("function '{name}' failed in finish: {message}")));
                     }
-                    Err(Some(_)) => {
-                        environment.scope.count_failures(1);
-                        R::push_null(&mut builder);
-                    }
+                    environment.scope.count_failures(1);
+                    R::push_null(&mut builder);
                 }
             }
             R::finish(builder, &overload.returns)

@@ -148,14 +148,14 @@ impl PairJoin<'_> {
     async fn join_in_memory(&self, pair: Pair, held: JoinSide, loan: &Arc<Loan>) -> Result<()> {
         let shape = &self.join.shape;
         let (build, probe) = self.sides(pair);
-        match held {
-            _ if shape.has_keys() && held == JoinSide::Left => self.join_by_keys(held, build, probe, loan).await,
-            _ if shape.has_keys() => self.join_by_keys(held, probe, build, loan).await,
-            JoinSide::Left => {
+        match (shape.has_keys(), held) {
+            (true, JoinSide::Left) => self.join_by_keys(held, build, probe, loan).await,
+            (true, _) => self.join_by_keys(held, probe, build, loan).await,
+            (false, JoinSide::Left) => {
                 let probe = ProbeSide::new(probe).lend(Arc::clone(shape.probe()), loan);
                 self.send_all(shape.whole(plan_of(build), plan_of(probe))?.into_plan(), loan).await
             }
-            _ => {
+            (false, _) => {
                 let build = ProbeSide::new(build).lend(Arc::clone(shape.build()), loan);
                 self.send_all(shape.swapped(plan_of(build), plan_of(probe))?, loan).await
             }
