@@ -8,6 +8,39 @@ use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 use super::expressions::{map_expressions, where_true};
 
+/// Aggregates to which a row with a NULL in the first argument is none.
+const LEAVE_NULLS_OUT: [&str; 29] = [
+    "count",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "median",
+    "mode",
+    "stddev",
+    "stddev_pop",
+    "var",
+    "var_pop",
+    "covar_samp",
+    "covar_pop",
+    "corr",
+    "regr_slope",
+    "regr_intercept",
+    "regr_count",
+    "regr_r2",
+    "regr_avgx",
+    "regr_avgy",
+    "regr_sxx",
+    "regr_syy",
+    "regr_sxy",
+    "bool_and",
+    "bool_or",
+    "bit_and",
+    "bit_or",
+    "bit_xor",
+    "string_agg",
+];
+
 /// Says FILTER as NULL where it is not true, for aggregates that leave NULLs out.
 ///
 /// ```text
@@ -41,7 +74,8 @@ fn without_filter(expr: Expr) -> Result<Transformed<Expr>> {
     match expr {
         Expr::WindowFunction(mut call) if can_do_without(&call) => {
             let filter = call.params.filter.take();
-            for argument in &mut call.params.args {
+            // A row is left out for one NULL; a separator or a share stays the literal that it has to be.
+            if let Some(argument) = call.params.args.first_mut() {
                 *argument = where_true(filter.as_deref(), argument)?;
             }
             Ok(Transformed::yes(Expr::WindowFunction(call)))
@@ -52,9 +86,5 @@ fn without_filter(expr: Expr) -> Result<Transformed<Expr>> {
 
 fn can_do_without(call: &WindowFunction) -> bool {
     let WindowFunctionDefinition::AggregateUDF(function) = &call.fun else { return false };
-    let leaves_nulls_out = matches!(
-        function.name(),
-        "count" | "sum" | "avg" | "min" | "max" | "median" | "stddev" | "stddev_pop" | "var" | "var_pop" | "mode"
-    );
-    leaves_nulls_out && call.params.filter.is_some()
+    LEAVE_NULLS_OUT.contains(&function.name()) && call.params.filter.is_some()
 }

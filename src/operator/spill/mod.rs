@@ -22,7 +22,7 @@ pub(in crate::operator) use loan::{Loan, capacity};
 pub(in crate::operator) use metrics::SpillFigures;
 pub(in crate::operator) use partitioner::{Partition, Partitioned, Partitioner, Side, evaluate, select};
 pub(in crate::operator) use segment::{Segment, batches_of, rows_of};
-pub(in crate::operator) use spool::Spool;
+pub(in crate::operator) use spool::{Spool, unnamed};
 
 /// How many times rows are partitioned at most, into 32 or more partitions each time, before there is another way or none.
 pub(in crate::operator) const DEEPEST: usize = 6;

@@ -1,7 +1,10 @@
 //! Rows on disk in the order they came.
 
 use std::mem;
+use std::sync::Arc;
 
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::datatypes::{Field, Schema};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
@@ -54,4 +57,12 @@ impl Spool {
     pub(in crate::operator) fn reversed(&self) -> Vec<Segment> {
         self.segments.iter().rev().cloned().collect()
     }
+}
+
+/// Columns by their places, of `rows` rows.
+pub(in crate::operator) fn unnamed(columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+    let fields = columns.iter().enumerate();
+    let fields = fields.map(|(place, column)| Field::new(place.to_string(), column.data_type().clone(), true));
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields.collect::<Vec<_>>())), columns, &options)?)
 }

@@ -1,6 +1,7 @@
 //! Whole queries by our operators with little memory, against the engine's own with all there is.
 
 mod aggregates;
+mod frames;
 mod oracle;
 mod recursions;
 mod small_pool;

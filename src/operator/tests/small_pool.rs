@@ -21,7 +21,7 @@ impl SmallPool {
 }
 
 fn is_ours(reservation: &MemoryReservation) -> bool {
-    reservation.consumer().name().starts_with("Spilling")
+    reservation.consumer().name().starts_with("Spilling") || reservation.consumer().name().starts_with("Running")
 }
 
 impl MemoryPool for SmallPool {

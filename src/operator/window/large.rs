@@ -21,7 +21,7 @@ use super::picked::Picked;
 use super::running::{Running, can_run};
 use super::stream::Windows;
 use crate::error::Error;
-use crate::operator::spill::{Segment, Spool, batches_of, rows_of};
+use crate::operator::spill::{Segment, Spool, batches_of, rows_of, unnamed};
 
 /// How the values of one function are found, and the place of its column among those found the same way.
 #[derive(Debug, Clone, Copy)]
@@ -162,7 +162,7 @@ impl LargePartition {
             for numbered in &mut self.numbered_backward {
                 columns.push(numbered.next(&batch)?);
             }
-            spool.push(&unnamed(columns)?)?;
+            spool.push(&unnamed(columns, batch.num_rows())?)?;
         }
         Ok(Backward::new(spool.reversed()))
     }
@@ -178,14 +178,6 @@ fn turned(rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
 fn turn(batch: &RecordBatch) -> Result<RecordBatch> {
     let indices = UInt64Array::from_iter_values((0..batch.num_rows() as u64).rev());
     Ok(take_record_batch(batch, &indices)?)
-}
-
-fn unnamed(columns: Vec<ArrayRef>) -> Result<RecordBatch> {
-    let field = |(index, column): (usize, &ArrayRef)| {
-        datafusion::arrow::datatypes::Field::new(index.to_string(), column.data_type().clone(), true)
-    };
-    let schema = Schema::new(columns.iter().enumerate().map(field).collect::<Vec<_>>());
-    Ok(RecordBatch::try_new(Arc::new(schema), columns)?)
 }
 
 /// The accumulator of a function whose frame is the whole partition for every row.

@@ -17,12 +17,25 @@ use crate::error::Error;
 /// As many of the last values are kept at most, to know the one so far from the end.
 const KEPT: usize = 10_000;
 
+/// The row that such a function looks at.
 #[derive(Debug, Clone, Copy)]
-enum Place {
+pub(super) enum Place {
     /// After so many rows.
     FromStart(usize),
     /// Before so many rows.
     FromEnd(usize),
+}
+
+impl Place {
+    /// None for any other function; and none inside where it looks at no row: `nth_value(v, 0)`.
+    pub(super) fn of(function: &StandardWindowExpr) -> Option<Option<Self>> {
+        match udf_name(function)? {
+            "first_value" => Some(Some(Self::FromStart(0))),
+            "last_value" => Some(Some(Self::FromEnd(0))),
+            "nth_value" => Some(nth(function)),
+            _ => None,
+        }
+    }
 }
 
 /// One such function, on its way through the rows of a partition.
@@ -41,15 +54,7 @@ pub(super) struct Picked {
 impl Picked {
     /// None for any other function.
     pub(super) fn new(function: &StandardWindowExpr) -> Result<Option<Self>> {
-        let place = match udf_name(function) {
-            Some("first_value") => Place::FromStart(0),
-            Some("last_value") => Place::FromEnd(0),
-            Some("nth_value") => match nth(function) {
-                Some(place) => place,
-                None => return Ok(None),
-            },
-            _ => return Ok(None),
-        };
+        let Some(Some(place)) = Place::of(function) else { return Ok(None) };
         if matches!(place, Place::FromEnd(before) if before >= KEPT) {
             return Ok(None);
         }

@@ -7,12 +7,12 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::windows::BoundedWindowAggExec;
 use datafusion::physical_plan::{ExecutionPlan, InputOrderMode};
 
-use super::stream::Running;
+use super::stream::{Running, can_run};
 use crate::operator::stand_in::{StandIn, Task};
 
 /// Window functions that are found while rows are read.
 ///
-/// It stands in for all whose input is sorted by partitions first.
+/// It stands in for all whose input is sorted by partitions first, and whose functions are known.
 #[derive(Debug)]
 pub(crate) struct RunningWindows(Arc<BoundedWindowAggExec>);
 
@@ -24,7 +24,8 @@ impl StandIn for RunningWindows {
     const KEEPS_ORDER: bool = true;
 
     fn of(window: Arc<BoundedWindowAggExec>) -> Result<Option<Self>> {
-        Ok((window.input_order_mode == InputOrderMode::Sorted).then_some(Self(window)))
+        let known = window.window_expr().iter().all(|function| can_run(function.as_ref()));
+        Ok((known && window.input_order_mode == InputOrderMode::Sorted).then_some(Self(window)))
     }
 
     fn engine(&self) -> &Arc<BoundedWindowAggExec> {

@@ -1,19 +1,22 @@
 //! Window functions that are found while rows are read in their order.
 //!
 //! ```text
-//! batch, sorted ─┬─► waits in memory, or on disk ───────────────────────────────────┐ (waiting.rs)
+//! batch, sorted ─┬─► waits in memory, or on disk ───────────────────────────────────┐ (log.rs)
 //!                ├─► partitions and peers (parts.rs) ─► row_number, rank  (numbering)│
 //!                │                                   ─► lag, lead            (shift) │
 //!                │                                   ─► sums of numbers    (numbers) ├─► rows with all values
 //!                │                                   ─► other totals so far  (total) │   (stream.rs)
-//!                └─► the columns that are looked at  ─► any other frame      (frame) ┘
+//!                                                    ─► any other frame      (frame) ┘
 //! ```
 //!
 //! The engine's own operator copies the rows of the frame for every batch, all columns of them; of texts it keeps what
-//! it has pruned; it finds values one row at a time, and tells nobody what it holds.
+//! it has pruned; it finds values one row at a time, and tells nobody what it holds. Here whatever waits, rows,
+//! arguments or values, waits in a log, which goes to disk when the budget refuses.
 
+mod budget;
 mod exec;
 mod frame;
+mod log;
 mod numbering;
 mod numbers;
 mod parts;
@@ -21,7 +24,6 @@ mod shift;
 mod stream;
 mod total;
 mod values;
-mod waiting;
 
 pub(crate) use exec::RunningWindows;
 pub(super) use parts::Changes;

@@ -73,8 +73,7 @@ impl Function for Numbering {
             Kind::RowNumber => self.row_numbers(parts, &mut numbers),
             Kind::Rank | Kind::DenseRank => self.ranks(parts, &mut numbers),
         }
-        values[0].push(Arc::new(UInt64Array::from(numbers)));
-        Ok(())
+        values[0].push(Arc::new(UInt64Array::from(numbers)))
     }
 
     fn finish(&mut self, _: &mut [Values]) -> Result<()> {

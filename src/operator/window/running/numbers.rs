@@ -10,15 +10,15 @@ use datafusion::arrow::datatypes::{DataType, Decimal128Type, DecimalType, Float6
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{WindowFrame, WindowFrameBound, WindowFrameUnits};
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
-use datafusion::physical_expr::window::{PlainAggregateWindowExpr, SlidingAggregateWindowExpr, WindowExpr};
+use datafusion::physical_expr::window::WindowExpr;
 use datafusion::physical_plan::PhysicalExpr;
 
+use super::frame::aggregate_of;
 use super::parts::{Part, Parts};
 use super::values::{Function, Values};
 use crate::error::Error;
-use crate::operator::window::large::says;
 
-/// As many rows before or after are kept at most.
+/// As many rows before or after are kept at most; a larger frame is one of any other kind.
 const FARTHEST: usize = 100_000;
 
 /// What is made of a sum and a count.
@@ -39,14 +39,10 @@ struct Reach {
 
 /// Such a function of any number type that has one.
 pub(super) fn numbers(function: &Arc<dyn WindowExpr>, schema: &SchemaRef) -> Result<Option<Box<dyn Function>>> {
-    let any = function.as_any();
-    let plain = any.downcast_ref::<PlainAggregateWindowExpr>().map(PlainAggregateWindowExpr::get_aggregate_expr);
-    let sliding =
-        || any.downcast_ref::<SlidingAggregateWindowExpr>().map(SlidingAggregateWindowExpr::get_aggregate_expr);
-    let aggregate = plain.or_else(sliding).filter(|aggregate| !aggregate.is_distinct());
+    let aggregate = aggregate_of(function.as_ref()).filter(|aggregate| !aggregate.is_distinct());
     let (Some(aggregate), Some(reach)) = (aggregate, reach(function.get_window_frame())) else { return Ok(None) };
     let arguments = aggregate.expressions();
-    let ([argument], false) = (arguments.as_slice(), says(function.as_ref(), "filter: Some(")) else { return Ok(None) };
+    let [argument] = arguments.as_slice() else { return Ok(None) };
     let found = function.field()?.data_type().clone();
     let argument_type = argument.data_type(schema)?;
     let Some(kind) = kind(aggregate, &argument_type, &found) else { return Ok(None) };
@@ -285,8 +281,7 @@ impl<N: Number> Numbers<N> {
     }
 
     fn out(&mut self, values: &mut [Values]) -> Result<()> {
-        values[0].push(N::array(mem::take(&mut self.found), &self.of)?);
-        Ok(())
+        values[0].push(N::array(mem::take(&mut self.found), &self.of)?)
     }
 }
 

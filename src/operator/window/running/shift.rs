@@ -16,8 +16,8 @@ use super::values::{Function, Values};
 use crate::operator::spill::compact;
 use crate::operator::window::large::{says, udf_name};
 
-/// As many rows before or after are kept at most.
-const FARTHEST: usize = 100_000;
+/// As many rows before or after are kept at most; a row further away is looked at as a frame.
+const FARTHEST: u64 = 100_000;
 
 /// One such function, and where it is.
 ///
@@ -47,22 +47,12 @@ struct Kept {
 impl Shift {
     /// None for any other function, and for those that leave NULLs out or go far.
     pub(super) fn new(function: &StandardWindowExpr) -> Result<Option<Self>> {
-        let Some(is_lag) = udf_name(function).and_then(|name| match name {
-            "lag" => Some(true),
-            "lead" => Some(false),
-            _ => None,
-        }) else {
-            return Ok(None);
-        };
-        let udf = function.get_standard_func_expr().as_any().downcast_ref::<WindowUDFExpr>();
-        let Some(udf) = udf.filter(|_| !says(function, "ignore_nulls: true")) else { return Ok(None) };
-        let field = function.field()?;
-        let back = offset(udf).map(|offset| if is_lag { offset } else { -offset });
-        let default = default(udf, field.data_type());
-        let (Some(value), Some(back), Some(default)) = (udf.args().first(), back, default) else { return Ok(None) };
-        let values = default.to_array()?;
-        let kept = Kept { values: values.slice(0, 0), partitions: Vec::new() };
-        Ok(Some(Self { value: Arc::clone(value), default: values, back, kept, done: 0 }))
+        let near = |shifted: &Shifted| shifted.back.unsigned_abs() <= FARTHEST && !says(function, "ignore_nulls: true");
+        let Some(Shifted { back, default }) = Shifted::of(function)?.filter(near) else { return Ok(None) };
+        let Some(value) = function.expressions().into_iter().next() else { return Ok(None) };
+        let default = default.to_array()?;
+        let kept = Kept { values: default.slice(0, 0), partitions: Vec::new() };
+        Ok(Some(Self { value, default, back, kept, done: 0 }))
     }
 
     /// The values of the rows kept from `done` to `until`.
@@ -109,13 +99,13 @@ impl Function for Shift {
         }
         let ahead = usize::try_from(-self.back).unwrap_or(0);
         let until = self.kept.partitions.len().saturating_sub(ahead).max(self.done);
-        values[0].push(self.found(until)?);
+        values[0].push(self.found(until)?)?;
         self.done = until;
         self.prune()
     }
 
     fn finish(&mut self, values: &mut [Values]) -> Result<()> {
-        values[0].push(self.found(self.kept.partitions.len())?);
+        values[0].push(self.found(self.kept.partitions.len())?)?;
         self.done = self.kept.partitions.len();
         Ok(())
     }
@@ -125,18 +115,33 @@ impl Function for Shift {
     }
 }
 
-/// How far the row is; one row where it is not said.
-fn offset(function: &WindowUDFExpr) -> Option<i64> {
-    let Some(offset) = function.args().get(1) else { return Some(1) };
-    let offset = offset.downcast_ref::<Literal>()?.value().cast_to(&DataType::Int64).ok()?;
-    let ScalarValue::Int64(Some(offset)) = offset else { return None };
-    (offset.unsigned_abs() <= FARTHEST as u64).then_some(offset)
+/// What is said of another row.
+pub(super) struct Shifted {
+    /// How many rows back it is; ahead, where it is negative.
+    pub(super) back: i64,
+    /// The value where there is no such row.
+    pub(super) default: ScalarValue,
 }
 
-/// The value where there is no such row, as a column of one.
-fn default(function: &WindowUDFExpr, data_type: &DataType) -> Option<ScalarValue> {
-    match function.args().get(2) {
-        None => ScalarValue::try_from(data_type).ok(),
-        Some(default) => default.downcast_ref::<Literal>()?.value().cast_to(data_type).ok(),
+impl Shifted {
+    /// None for any other function than `lag` and `lead`.
+    pub(super) fn of(function: &StandardWindowExpr) -> Result<Option<Self>> {
+        let is_lag = udf_name(function) == Some("lag");
+        let udf = function.get_standard_func_expr().as_any().downcast_ref::<WindowUDFExpr>();
+        let Some(udf) = udf.filter(|_| is_lag || udf_name(function) == Some("lead")) else { return Ok(None) };
+        let literal = |place: usize| {
+            let literal = udf.args().get(place).and_then(|argument| argument.downcast_ref::<Literal>());
+            literal.map(Literal::value)
+        };
+        let rows = literal(1).map(|rows| rows.cast_to(&DataType::Int64)).transpose()?;
+        // One row where it is not said, and none where it is NULL.
+        let ScalarValue::Int64(rows) = rows.unwrap_or(ScalarValue::Int64(Some(1))) else { return Ok(None) };
+        // Where the engine sorts the other way round, it looks the other way.
+        let back = is_lag != says(function, "is_reversed: true");
+        let rows = rows.unwrap_or(0);
+        let of = function.field()?;
+        let default =
+            literal(2).map_or_else(|| ScalarValue::try_from(of.data_type()), |it| it.cast_to(of.data_type()))?;
+        Ok(Some(Self { back: if back { rows } else { rows.saturating_neg() }, default }))
     }
 }

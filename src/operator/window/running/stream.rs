@@ -11,16 +11,17 @@ use datafusion::physical_plan::metrics::BaselineMetrics;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 
-use super::frame::Frames;
+use super::budget::{Budget, Grant};
+use super::frame::{Frame, Member, Reach, aggregate_of};
+use super::log::{Cursor, Log, Room};
 use super::numbering::Numbering;
 use super::numbers::numbers;
 use super::parts::Finder;
 use super::shift::Shift;
 use super::total::Total;
 use super::values::{Function, Values};
-use super::waiting::Waiting;
 use crate::operator::spill::{Loan, SpillFigures};
-use crate::operator::window::large::udf_name;
+use crate::operator::window::large::{says, udf_name};
 
 /// Window functions with partitions and order in common, over rows that come in that order.
 pub(in crate::operator::window) struct Running {
@@ -34,8 +35,17 @@ pub(in crate::operator::window) struct Running {
 }
 
 /// Whether the values of a function are known while rows are read, at the latest some rows after its own.
+///
+/// Of a FILTER that has not become an argument nothing is told.
 pub(in crate::operator::window) fn can_run(function: &dyn WindowExpr) -> bool {
-    function.uses_bounded_memory()
+    let known = match function.as_any().downcast_ref::<StandardWindowExpr>() {
+        Some(standard) => matches!(
+            udf_name(standard),
+            Some("row_number" | "rank" | "dense_rank" | "lag" | "lead" | "first_value" | "last_value" | "nth_value")
+        ),
+        None => aggregate_of(function).is_some() && !says(function, "filter: Some("),
+    };
+    known && function.uses_bounded_memory()
 }
 
 impl Running {
@@ -59,8 +69,9 @@ struct Way {
 }
 
 impl Way {
-    fn one(column: usize, function: Box<dyn Function>) -> Self {
-        Self { function, columns: vec![column], values: vec![Values::default()] }
+    fn new(columns: Vec<usize>, function: Box<dyn Function>, room: &Room) -> Self {
+        let values = columns.iter().map(|_| Values::new(room)).collect();
+        Self { function, columns, values }
     }
 }
 
@@ -70,29 +81,21 @@ struct Walk {
     input: Option<SendableRecordBatchStream>,
     finder: Finder,
     ways: Vec<Way>,
-    waiting: Waiting,
+    /// For what the functions hold.
+    others: Grant,
+    /// The rows that wait for their values, from `out` on.
+    waiting: Log,
+    out: Cursor,
 }
 
 impl Walk {
     fn new(running: Running, input: SendableRecordBatchStream) -> Result<Self> {
-        let mut ways = Vec::new();
-        let mut others = (Vec::new(), Vec::new());
-        for (column, function) in running.functions.iter().enumerate() {
-            match way(column, function, &input.schema())? {
-                Some(way) => ways.push(way),
-                None => {
-                    others.0.push(column);
-                    others.1.push(Arc::clone(function));
-                }
-            }
-        }
-        if !others.0.is_empty() {
-            let values = others.0.iter().map(|_| Values::default()).collect();
-            let function = Box::new(Frames::new(others.1, input.schema())?);
-            ways.push(Way { function, columns: others.0, values });
-        }
-        let waiting = Waiting::new(Arc::clone(&running.loan), Arc::clone(&running.context), running.figures.clone());
-        Ok(Self { running, input: Some(input), finder: Finder::default(), ways, waiting })
+        let budget = Budget::new(Arc::clone(&running.loan));
+        let others = budget.take(0)?;
+        let room = Room { budget, context: Arc::clone(&running.context), figures: running.figures.clone() };
+        let ways = ways(&running.functions, &input.schema(), &room)?;
+        let (waiting, out) = (Log::new(&room), Cursor::default());
+        Ok(Self { running, input: Some(input), finder: Finder::default(), ways, others, waiting, out })
     }
 
     async fn next(mut self) -> Result<Option<(RecordBatch, Self)>> {
@@ -119,16 +122,14 @@ impl Walk {
         for way in &mut self.ways {
             way.function.push(&parts, &mut way.values)?;
         }
-        self.waiting.push(parts.batch, self.bytes())
+        self.waiting.push(parts.batch)?;
+        self.others.set(bytes(&self.ways))
     }
 
     fn finish(&mut self) -> Result<()> {
         let _timer = self.running.baseline.elapsed_compute().timer();
-        self.ways.iter_mut().try_for_each(|way| way.function.finish(&mut way.values))
-    }
-
-    fn bytes(&self) -> usize {
-        self.ways.iter().map(|way| way.function.bytes()).sum()
+        self.ways.iter_mut().try_for_each(|way| way.function.finish(&mut way.values))?;
+        self.others.set(bytes(&self.ways))
     }
 
     /// Rows whose values are all known.
@@ -138,8 +139,8 @@ impl Walk {
             return Ok(None);
         }
         let _timer = self.running.baseline.elapsed_compute().timer();
-        let Some(batch) = self.waiting.pop(known)? else { return Ok(None) };
-        self.waiting.settle(self.bytes());
+        let Some(batch) = self.out.next(&self.waiting, self.out.row + known)? else { return Ok(None) };
+        self.waiting.forget(self.out.row);
         let rows = batch.num_rows();
         let width = batch.num_columns();
         let mut columns = batch.columns().to_vec();
@@ -156,9 +157,35 @@ impl Walk {
     }
 }
 
-/// The way of a function that has one of its own.
-fn way(column: usize, function: &Arc<dyn WindowExpr>, schema: &SchemaRef) -> Result<Option<Way>> {
-    let found: Option<Box<dyn Function>> = match function.as_any().downcast_ref::<StandardWindowExpr>() {
+/// What the functions hold.
+fn bytes(ways: &[Way]) -> usize {
+    ways.iter().map(|way| way.function.bytes()).sum()
+}
+
+/// The ways of all functions; those that have their frame in common go together.
+fn ways(functions: &[Arc<dyn WindowExpr>], schema: &SchemaRef, room: &Room) -> Result<Vec<Way>> {
+    let mut ways = Vec::new();
+    let mut frames: Vec<(Reach, Frame, Vec<usize>)> = Vec::new();
+    for (column, function) in functions.iter().enumerate() {
+        if let Some(own) = own(function, schema)? {
+            ways.push(Way::new(vec![column], own, room));
+            continue;
+        }
+        let (reach, member) = Member::new(function, room)?;
+        let place = frames.iter().position(|(other, ..)| *other == reach).unwrap_or(frames.len());
+        if place == frames.len() {
+            frames.push((reach.clone(), Frame::new(function, reach, room)?, Vec::new()));
+        }
+        frames[place].1.add(member);
+        frames[place].2.push(column);
+    }
+    ways.extend(frames.into_iter().map(|(_, frame, columns)| Way::new(columns, Box::new(frame), room)));
+    Ok(ways)
+}
+
+/// A function that has a way of its own.
+fn own(function: &Arc<dyn WindowExpr>, schema: &SchemaRef) -> Result<Option<Box<dyn Function>>> {
+    Ok(match function.as_any().downcast_ref::<StandardWindowExpr>() {
         Some(standard) => match udf_name(standard).and_then(Numbering::new) {
             Some(numbering) => Some(Box::new(numbering)),
             None => Shift::new(standard)?.map(|shift| Box::new(shift) as _),
@@ -167,6 +194,5 @@ fn way(column: usize, function: &Arc<dyn WindowExpr>, schema: &SchemaRef) -> Res
             Some(numbers) => Some(numbers),
             None => Total::new(function)?.map(|total| Box::new(total) as _),
         },
-    };
-    Ok(found.map(|found| Way::one(column, found)))
+    })
 }

@@ -1,19 +1,15 @@
 //! Aggregates of all rows of the partition so far.
 
-use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion::arrow::array::UInt32Array;
 use datafusion::arrow::array::{Array, ArrayRef};
-use datafusion::arrow::compute::take;
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::Result;
 use datafusion::logical_expr::{Accumulator, WindowFrameBound, WindowFrameUnits};
 use datafusion::physical_expr::window::{PlainAggregateWindowExpr, WindowExpr};
 
 use super::parts::Parts;
-use super::values::{Function, Values};
-use crate::operator::window::large::says;
+use super::values::{Found, Function, Values};
 
 /// One aggregate whose frame begins with the partition and ends with the row, or its peers.
 pub(super) struct Total {
@@ -23,9 +19,7 @@ pub(super) struct Total {
     accumulator: Box<dyn Accumulator>,
     /// Rows of the last peers, whose value is not known before others come.
     pending: usize,
-    /// Values, and how many rows have each.
-    found: Vec<ScalarValue>,
-    places: Vec<u32>,
+    found: Found,
 }
 
 impl Total {
@@ -34,22 +28,20 @@ impl Total {
         let frame = function.get_window_frame();
         let to_row = matches!(frame.end_bound, WindowFrameBound::CurrentRow) && frame.start_bound.is_unbounded();
         let aggregate = function.as_any().downcast_ref::<PlainAggregateWindowExpr>().filter(|_| to_row);
-        let Some(aggregate) = aggregate.filter(|_| !says(function.as_ref(), "filter: Some(")) else { return Ok(None) };
+        let Some(aggregate) = aggregate else { return Ok(None) };
         Ok(Some(Self {
             accumulator: aggregate.get_aggregate_expr().create_accumulator()?,
             function: Arc::clone(function),
             by_peers: frame.units != WindowFrameUnits::Rows,
             pending: 0,
-            found: Vec::new(),
-            places: Vec::new(),
+            found: Found::default(),
         }))
     }
 
     /// All rows so far have their values.
     fn settle(&mut self) -> Result<()> {
         if self.pending > 0 {
-            self.places.extend(std::iter::repeat_n(self.found.len() as u32, self.pending));
-            self.found.push(self.accumulator.evaluate()?);
+            self.found.push(self.accumulator.evaluate()?, self.pending);
             self.pending = 0;
         }
         Ok(())
@@ -65,16 +57,6 @@ impl Total {
         if let Some(aggregate) = self.function.as_any().downcast_ref::<PlainAggregateWindowExpr>() {
             self.accumulator = aggregate.get_aggregate_expr().create_accumulator()?;
         }
-        Ok(())
-    }
-
-    fn out(&mut self, values: &mut Values) -> Result<()> {
-        if self.found.is_empty() {
-            return Ok(());
-        }
-        let found = ScalarValue::iter_to_array(mem::take(&mut self.found))?;
-        let places = UInt32Array::from(mem::take(&mut self.places));
-        values.push(if found.len() == places.len() { found } else { take(&found, &places, None)? });
         Ok(())
     }
 }
@@ -99,12 +81,12 @@ impl Function for Total {
                 }
             }
         }
-        self.out(&mut values[0])
+        self.found.out(&mut values[0])
     }
 
     fn finish(&mut self, values: &mut [Values]) -> Result<()> {
         self.settle()?;
-        self.out(&mut values[0])
+        self.found.out(&mut values[0])
     }
 
     fn bytes(&self) -> usize {

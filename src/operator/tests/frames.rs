@@ -1,0 +1,124 @@
+//! Window frames of every kind, larger than what is in memory.
+
+use proptest::prelude::*;
+
+use super::oracle::{Table, block_on, config, tables};
+
+/// An order in which equal rows have equal texts, and how far the bounds of a RANGE may be in it, in rising order.
+const ORDERS: [(&str, [&str; 4]); 10] = [
+    ("v", ["0", "2", "7", "60"]),
+    ("v NULLS FIRST", ["1", "2", "3", "200"]),
+    ("v DESC", ["0", "2", "7", "60"]),
+    ("v DESC NULLS LAST", ["1", "4", "9", "30"]),
+    ("id", ["1", "4", "30", "90"]),
+    ("arrow_cast(v, 'Date32')", ["INTERVAL '1 day'", "INTERVAL '3 days'", "INTERVAL '1 month'", "INTERVAL '3 months'"]),
+    ("arrow_cast(v, 'Decimal128(9, 2)') DESC", ["0", "1.5", "3", "40.25"]),
+    ("arrow_cast(v * 2, 'Int8')", ["1", "6", "50", "120"]),
+    ("arrow_cast(v + 50, 'UInt8') DESC NULLS LAST", ["1", "6", "50", "220"]),
+    ("v / 2.0", ["0.5", "1.7", "8", "1000"]),
+];
+
+/// The same for rows and for groups of peers.
+const ROWS: [&str; 4] = ["1", "3", "20", "150"];
+const GROUPS: [&str; 4] = ["1", "2", "5", "40"];
+
+/// Functions of a frame `{w}`; of all windows that have rows with one text side by side.
+const FUNCTIONS: [&str; 22] = [
+    "sum(v) OVER {w}",
+    "count(v) OVER {w}",
+    "count(*) OVER {w}",
+    "avg(v) OVER {w}",
+    "min(v) OVER {w}",
+    "max(s) OVER {w}",
+    "min(s) OVER {w}",
+    "max(v / 4.0) OVER {w}",
+    "max(arrow_cast(v, 'Date32')) OVER {w}",
+    "min(struct(v)) OVER {w}",
+    "count(DISTINCT g) OVER {w}",
+    "median(v) OVER {w}",
+    "array_agg(v) OVER {w}",
+    "sum(v) FILTER (WHERE id % 3 = 1) OVER {w}",
+    "max(s) FILTER (WHERE g = 1) OVER {w}",
+    "first_value(s) OVER {w}",
+    "last_value(s) OVER {w}",
+    "nth_value(s, 3) OVER {w}",
+    "nth_value(v, -2) OVER {w}",
+    "first_value(s) IGNORE NULLS OVER {w}",
+    "last_value(v) IGNORE NULLS OVER {w}",
+    "nth_value(s, 2) IGNORE NULLS OVER {w}",
+];
+
+/// What keeps aside whatever has more.
+const MORE: [&str; 6] = [
+    "nth_value(s, -3) IGNORE NULLS OVER {w}",
+    "lag(v, 2) IGNORE NULLS OVER ({p} ORDER BY id)",
+    "lead(s, 3, 'none') IGNORE NULLS OVER ({p} ORDER BY id)",
+    "lag(s, 5, 'none') OVER ({p} ORDER BY id DESC)",
+    "lead(v, 100001) OVER ({p} ORDER BY id)",
+    "row_number() OVER ({p} ORDER BY id)",
+];
+
+/// Bounds from 5 before to 5 after, which are those that are open; the start is no later than the end.
+fn bounds() -> impl Strategy<Value = (i32, i32)> {
+    (-5..=5i32, -5..=5i32).prop_map(|(a, b)| (a.min(b).min(4), a.max(b).max(-4)))
+}
+
+fn bound(bound: i32, distances: &[&str; 4]) -> String {
+    let far = ["UNBOUNDED"];
+    let distance = distances.iter().chain(&far).nth(bound.unsigned_abs() as usize - usize::from(bound != 0));
+    match bound {
+        0 => "CURRENT ROW".to_owned(),
+        back if back < 0 => format!("{} PRECEDING", distance.unwrap()),
+        _ => format!("{} FOLLOWING", distance.unwrap()),
+    }
+}
+
+/// The frame of a window that has the order of that number.
+fn window(units: u8, order: usize, (start, end): (i32, i32)) -> String {
+    let (order, distances) = ORDERS[order];
+    let (units, order, distances) = match units {
+        0 => ("ROWS", format!("{order}, id"), ROWS),
+        1 => ("GROUPS", order.to_owned(), GROUPS),
+        _ => ("RANGE", order.to_owned(), distances),
+    };
+    let (start, end) = (bound(start, &distances), bound(end, &distances));
+    format!("({{p}} ORDER BY {order} {units} BETWEEN {start} AND {end})")
+}
+
+fn sql(functions: &[&str], windows: &[String], partition: &str) -> String {
+    let windows = windows.iter().cycle();
+    let functions = functions.iter().zip(windows).map(|(function, window)| function.replace("{w}", window));
+    format!("SELECT id, {} FROM t", functions.collect::<Vec<_>>().join(", ").replace("{p}", partition))
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn frames_are_those_of_the_engine(
+        table in tables(),
+        memory in prop::sample::select(vec![80_000usize, 300_000, 10_000_000]),
+        partition in prop::sample::select(vec!["", "PARTITION BY k", "PARTITION BY g"]),
+        functions in prop::sample::subsequence([&FUNCTIONS[..], &MORE[..]].concat(), 1..5),
+        order in 0..ORDERS.len(),
+        frames in prop::collection::vec((0..3u8, bounds()), 1..3),
+    ) {
+        let windows: Vec<_> = frames.into_iter().map(|(units, bounds)| window(units, order, bounds)).collect();
+        block_on(Table { memory, ..table }.check(&sql(&functions, &windows, partition), ""));
+    }
+}
+
+/// Frames of many rows, of which few fit.
+#[tokio::test]
+async fn frames_larger_than_memory_go_to_disk() {
+    let rows = (0..3_000).map(|i| (Some(7), (i % 10 > 0).then_some(i % 3), Some(3_000 - i))).collect();
+    let table = Table { rows, partitions: 1, input_rows: 64, batch_size: 64, memory: 40_000 };
+    let frames = ["ROWS BETWEEN 1500 PRECEDING AND 100 FOLLOWING", "RANGE BETWEEN 1800 PRECEDING AND 900 PRECEDING"];
+    let functions = ["max(s)", "bit_xor(v)", "first_value(s)", "nth_value(g, 700) IGNORE NULLS", "count(DISTINCT g)"];
+    for frame in frames.into_iter().chain(["GROUPS BETWEEN 800 FOLLOWING AND 1700 FOLLOWING"]) {
+        for function in functions {
+            let sql = format!("SELECT id, {function} OVER (ORDER BY id {frame}) FROM t");
+            assert!(table.check(&sql, "RunningWindowExec").await > 0, "{sql} did not spill");
+        }
+    }
+}

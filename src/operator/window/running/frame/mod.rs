@@ -1,0 +1,274 @@
+//! Functions of any other frame: rows come in at its end, and go at its start.
+//!
+//! ```text
+//!              start          row      end                 both only move forward
+//! rows    a b c │ d e f g h i  j  k l m │ n o p
+//!               └──── frame of row j ───┘   └ wait for it  (a log, of which the frame itself is no part: log.rs)
+//!                 │
+//!                 ├─ aggregates add rows as they come in, and take them away as they go        (aggregate.rs)
+//!                 ├─ min, max keep the values that may be the least or greatest one still      (extreme.rs)
+//!                 └─ first_value and the like look at one row, lag and lead at a frame of one  (pick.rs)
+//! ```
+//!
+//! Where the bounds are is found from numbers of rows, from where peers begin, or from values: `bounds`.
+
+mod aggregate;
+mod bounds;
+mod distance;
+mod extreme;
+mod groups;
+mod pick;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::{Result, ScalarValue};
+use datafusion::physical_expr::window::{StandardWindowExpr, WindowExpr};
+use datafusion::physical_plan::PhysicalExpr;
+
+use self::aggregate::Aggregate;
+pub(super) use self::aggregate::aggregate_of;
+use self::bounds::Bounds;
+pub(super) use self::bounds::Reach;
+use self::extreme::Extreme;
+use self::pick::Pick;
+use super::log::{Cursor, Log, Room};
+use super::parts::Parts;
+use super::values::{Found, Function, Values};
+use crate::error::Error;
+use crate::operator::spill::unnamed;
+
+/// A function over the rows of its frame.
+trait Framed: Send {
+    /// A partition begins at that row, with an empty frame.
+    fn begin(&mut self, row: usize) -> Result<()>;
+
+    /// The next rows of the input are there.
+    fn arrive(&mut self, _arguments: &[ArrayRef], _first: usize) -> Result<()> {
+        Ok(())
+    }
+
+    /// The next rows, from the number `first` on, come into the frame.
+    fn enter(&mut self, _arguments: &[ArrayRef], _first: usize) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether it wants to see rows as they come into the frame.
+    fn adds(&self) -> bool {
+        false
+    }
+
+    /// The first rows go out of the frame.
+    fn leave(&mut self, _arguments: &[ArrayRef]) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether it wants to see rows as they go.
+    fn takes_away(&self) -> bool {
+        false
+    }
+
+    /// The value of a frame, whose rows are in. Both bounds are where they were the last time, or behind.
+    fn value(&mut self, frame: &Range<usize>) -> Result<ScalarValue>;
+
+    /// The bytes it holds, but for those in a log.
+    fn bytes(&self) -> usize;
+}
+
+/// One function of a frame, with what it looks at.
+pub(super) struct Member {
+    arguments: Vec<Arc<dyn PhysicalExpr>>,
+    framed: Box<dyn Framed>,
+    found: Found,
+    /// The places of its arguments among the columns of rows that wait; none where it does not see them come.
+    columns: Range<usize>,
+}
+
+impl Member {
+    /// A function, and the bounds of its frame.
+    pub(super) fn new(function: &Arc<dyn WindowExpr>, room: &Room) -> Result<(Reach, Self)> {
+        let mut arguments = function.expressions();
+        let (reach, framed): (_, Box<dyn Framed>) = match function.as_any().downcast_ref::<StandardWindowExpr>() {
+            Some(standard) => {
+                arguments.truncate(1);
+                let (reach, pick) = Pick::new(standard, room)?;
+                (reach, Box::new(pick))
+            }
+            None => {
+                let reach = Reach::new(function.get_window_frame())?;
+                match Extreme::new(function.as_ref(), room)? {
+                    Some(extreme) => (reach, Box::new(extreme)),
+                    None => (reach, Box::new(Aggregate::new(function)?)),
+                }
+            }
+        };
+        Ok((reach, Self { arguments, framed, found: Found::default(), columns: 0..0 }))
+    }
+
+    fn arguments(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
+        self.arguments.iter().map(|argument| argument.evaluate(batch)?.into_array(batch.num_rows())).collect()
+    }
+}
+
+/// Functions that have their frame in common, and where they are.
+pub(super) struct Frame {
+    bounds: Bounds,
+    members: Vec<Member>,
+    /// The arguments of rows that come into the frame, or go, later.
+    rows: Log,
+    entering: Cursor,
+    leaving: Cursor,
+    takes_away: bool,
+    /// The frame of the last row that has its values; none where no row of the partition has.
+    last: Option<Range<usize>>,
+    /// Rows of the input that are there, and that have their values.
+    known: usize,
+    done: usize,
+    batch_size: usize,
+}
+
+impl Frame {
+    /// `function` stands for all: they have their order in common.
+    pub(super) fn new(function: &Arc<dyn WindowExpr>, reach: Reach, room: &Room) -> Result<Self> {
+        Ok(Self {
+            bounds: Bounds::new(function, reach, room)?,
+            members: Vec::new(),
+            rows: Log::new(room),
+            entering: Cursor::default(),
+            leaving: Cursor::default(),
+            takes_away: false,
+            last: None,
+            known: 0,
+            done: 0,
+            batch_size: room.context.session_config().batch_size().max(1),
+        })
+    }
+
+    /// One more function, before there are rows.
+    pub(super) fn add(&mut self, mut member: Member) {
+        let before = self.members.last().map_or(0, |last| last.columns.end);
+        let columns = if member.framed.adds() { member.arguments.len() } else { 0 };
+        member.columns = before..before + columns;
+        self.takes_away |= member.framed.takes_away();
+        self.members.push(member);
+    }
+
+    fn arrive(&mut self, parts: &Parts) -> Result<()> {
+        let mut waiting = Vec::new();
+        for member in &mut self.members {
+            let arguments = member.arguments(&parts.batch)?;
+            member.framed.arrive(&arguments, self.known)?;
+            waiting.extend(arguments.into_iter().take(member.columns.len()));
+        }
+        if !waiting.is_empty() {
+            self.rows.push(unnamed(waiting, parts.batch.num_rows())?)?;
+        }
+        self.bounds.arrive(parts, self.known)
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        self.last = None;
+        (self.entering.row, self.leaving.row) = (self.known, self.known);
+        self.bounds.begin(self.known)?;
+        self.members.iter_mut().try_for_each(|member| member.framed.begin(self.known))
+    }
+
+    /// Finds the values of rows whose frame is known, with the rows of the partition before `known`.
+    fn slide(&mut self, known: usize, complete: bool, values: &mut [Values]) -> Result<()> {
+        self.known = known;
+        while self.done < known
+            && let Some(frame) = self.bounds.of(self.done, known, complete)?
+        {
+            self.find(frame)?;
+            self.done += 1;
+            if self.done.is_multiple_of(self.batch_size) {
+                self.out(values)?;
+            }
+        }
+        self.out(values)
+    }
+
+    /// The values of the next row.
+    fn find(&mut self, frame: Range<usize>) -> Result<()> {
+        let same = self.last.as_ref() == Some(&frame);
+        if !same {
+            self.turn_to(&frame)?;
+        }
+        for member in &mut self.members {
+            if !same || !member.found.again() {
+                member.found.push(member.framed.value(&frame)?, 1);
+            }
+        }
+        self.last = Some(frame);
+        Ok(())
+    }
+
+    /// Lets rows in and out. Rows between two frames with an empty one between them are never in.
+    fn turn_to(&mut self, frame: &Range<usize>) -> Result<()> {
+        if frame.is_empty() {
+            self.leave(self.entering.row)?;
+            (self.entering.row, self.leaving.row) = (frame.end, frame.end);
+        } else {
+            self.enter(frame.end)?;
+            self.leave(frame.start)?;
+        }
+        let unwanted = if self.takes_away { self.leaving.row } else { self.entering.row };
+        self.rows.forget(unwanted.min(self.rows.end()));
+        Ok(())
+    }
+
+    fn enter(&mut self, until: usize) -> Result<()> {
+        let mut first = self.entering.row;
+        while let Some(rows) = self.entering.next(&self.rows, until)? {
+            for member in self.members.iter_mut().filter(|member| member.framed.adds()) {
+                member.framed.enter(&rows.columns()[member.columns.clone()], first)?;
+            }
+            first = self.entering.row;
+        }
+        self.entering.row = until;
+        Ok(())
+    }
+
+    fn leave(&mut self, until: usize) -> Result<()> {
+        while self.takes_away
+            && let Some(rows) = self.leaving.next(&self.rows, until)?
+        {
+            for member in self.members.iter_mut().filter(|member| member.framed.takes_away()) {
+                member.framed.leave(&rows.columns()[member.columns.clone()])?;
+            }
+        }
+        self.leaving.row = until;
+        Ok(())
+    }
+
+    fn out(&mut self, values: &mut [Values]) -> Result<()> {
+        self.members.iter_mut().zip(values).try_for_each(|(member, values)| member.found.out(values))
+    }
+}
+
+impl Function for Frame {
+    fn push(&mut self, parts: &Parts, values: &mut [Values]) -> Result<()> {
+        let before = self.known;
+        self.arrive(parts)?;
+        for part in parts.partitions.iter().filter(|part| part.starts_partition) {
+            self.slide(before + part.rows.start, true, values)?;
+            self.begin()?;
+        }
+        self.slide(before + parts.batch.num_rows(), false, values)
+    }
+
+    fn finish(&mut self, values: &mut [Values]) -> Result<()> {
+        self.slide(self.known, true, values)
+    }
+
+    fn bytes(&self) -> usize {
+        self.members.iter().map(|member| member.framed.bytes()).sum()
+    }
+}
+
+/// What no plan of the engine's has.
+fn unexpected(what: &str) -> datafusion::common::DataFusionError {
+    Error::internal(format!("a window frame with {what}")).into()
+}
