@@ -10,7 +10,7 @@ use datafusion::physical_plan::aggregates::{AggregateExec, AggregateOutputMode};
 use super::shape::{Shape, quantile};
 use super::stream::Aggregation;
 use super::whole;
-use crate::operator::stand_in::{StandIn, Task};
+use crate::operator::stand_in::{Execution, StandIn};
 
 /// An aggregate of the engine that goes through disk where the budget refuses its state: a final or single one with
 /// groups, or any without groups that takes a quantile.
@@ -25,12 +25,17 @@ pub(crate) fn keeps_every_value(function: &AggregateFunctionExpr) -> bool {
     quantile(function).is_some()
 }
 
+/// Whether the state of a group grows with each of its rows: to aggregate some rows first makes nothing smaller.
+pub(crate) fn grows_with_rows(function: &AggregateFunctionExpr) -> bool {
+    let gathers = matches!(function.fun().name(), "array_agg" | "string_agg") && !function.is_distinct();
+    gathers || keeps_every_value(function)
+}
+
 impl StandIn for Aggregate {
     type Engine = AggregateExec;
 
     const NAME: &'static str = "SpillingAggregateExec";
     const PREFIX: &'static str = "Spilling";
-    const KEEPS_ORDER: bool = false;
 
     fn of(engine: Arc<AggregateExec>) -> Result<Option<Self>> {
         let shape = Arc::new(Shape::new(&engine)?);
@@ -41,7 +46,12 @@ impl StandIn for Aggregate {
         &self.engine
     }
 
-    fn rows(&self, input: SendableRecordBatchStream, task: Task) -> Result<SendableRecordBatchStream> {
+    fn keeps_order(&self) -> bool {
+        false
+    }
+
+    fn rows(&self, execution: Execution<'_>) -> Result<SendableRecordBatchStream> {
+        let (input, task) = execution.begin()?;
         let aggregation = Aggregation {
             shape: Arc::clone(&self.shape),
             loan: task.loan(),

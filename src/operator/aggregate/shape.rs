@@ -120,6 +120,13 @@ impl Shape {
         self.copies() > 1
     }
 
+    /// Whether the state of that function is a list of all values.
+    pub(super) fn is_list(&self, function: usize) -> bool {
+        let fields = self.functions[function].state_fields();
+        let is_list = fields.is_ok_and(|fields| fields.iter().any(|field| field.data_type().is_list()));
+        is_list && !self.functions[function].is_distinct()
+    }
+
     /// How many times the bytes that states tell of themselves they take at most. Lists are copied where states are
     /// written and results are made; texts have room to grow, which they do not tell, and so has the copy of them.
     pub(super) fn copies(&self) -> usize {

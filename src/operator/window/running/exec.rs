@@ -8,7 +8,7 @@ use datafusion::physical_plan::windows::BoundedWindowAggExec;
 use datafusion::physical_plan::{ExecutionPlan, InputOrderMode};
 
 use super::stream::Running;
-use crate::operator::stand_in::{StandIn, Task};
+use crate::operator::stand_in::{Execution, StandIn};
 
 /// Window functions that are found while rows are read.
 ///
@@ -21,7 +21,6 @@ impl StandIn for RunningWindows {
 
     const NAME: &'static str = "RunningWindowExec";
     const PREFIX: &'static str = "Running";
-    const KEEPS_ORDER: bool = true;
 
     fn of(window: Arc<BoundedWindowAggExec>) -> Result<Option<Self>> {
         Ok((window.input_order_mode == InputOrderMode::Sorted).then_some(Self(window)))
@@ -31,7 +30,12 @@ impl StandIn for RunningWindows {
         &self.0
     }
 
-    fn rows(&self, input: SendableRecordBatchStream, task: Task) -> Result<SendableRecordBatchStream> {
+    fn keeps_order(&self) -> bool {
+        true
+    }
+
+    fn rows(&self, execution: Execution<'_>) -> Result<SendableRecordBatchStream> {
+        let (input, task) = execution.begin()?;
         let running = Running {
             functions: self.0.window_expr().to_vec(),
             schema: self.0.schema(),

@@ -1,7 +1,7 @@
 //! Window functions that are found while rows are read in their order.
 //!
 //! ```text
-//! batch, sorted ─┬─► waits in memory, or on disk ───────────────────────────────────┐ (waiting.rs)
+//! batch, sorted ─┬─► waits in memory, or on disk ───────────────────────────────────┐ (Queue)     
 //!                ├─► partitions and peers (parts.rs) ─► row_number, rank  (numbering)│
 //!                │                                   ─► lag, lead            (shift) │
 //!                │                                   ─► sums of numbers    (numbers) ├─► rows with all values
@@ -21,7 +21,6 @@ mod shift;
 mod stream;
 mod total;
 mod values;
-mod waiting;
 
 pub(crate) use exec::RunningWindows;
 pub(super) use parts::Changes;

@@ -18,8 +18,7 @@ use super::parts::Finder;
 use super::shift::Shift;
 use super::total::Total;
 use super::values::{Function, Values};
-use super::waiting::Waiting;
-use crate::operator::spill::{Loan, SpillFigures};
+use crate::operator::spill::{Loan, Queue, SpillFigures};
 use crate::operator::window::large::udf_name;
 
 /// Window functions with partitions and order in common, over rows that come in that order.
@@ -70,7 +69,8 @@ struct Walk {
     input: Option<SendableRecordBatchStream>,
     finder: Finder,
     ways: Vec<Way>,
-    waiting: Waiting,
+    /// Rows that wait for their values.
+    waiting: Queue,
 }
 
 impl Walk {
@@ -91,7 +91,7 @@ impl Walk {
             let function = Box::new(Frames::new(others.1, input.schema())?);
             ways.push(Way { function, columns: others.0, values });
         }
-        let waiting = Waiting::new(Arc::clone(&running.loan), Arc::clone(&running.context), running.figures.clone());
+        let waiting = Queue::new(Arc::clone(&running.loan), Arc::clone(&running.context), running.figures.clone());
         Ok(Self { running, input: Some(input), finder: Finder::default(), ways, waiting })
     }
 
@@ -119,7 +119,9 @@ impl Walk {
         for way in &mut self.ways {
             way.function.push(&parts, &mut way.values)?;
         }
-        self.waiting.push(parts.batch, self.bytes())
+        let others = self.bytes();
+        self.waiting.push(parts.batch, others)?;
+        self.waiting.reserve(others)
     }
 
     fn finish(&mut self) -> Result<()> {
