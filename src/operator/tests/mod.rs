@@ -3,6 +3,7 @@
 mod aggregates;
 mod oracle;
 mod recursions;
+mod repartitions;
 mod small_pool;
 mod sorts;
 mod windows;
