@@ -159,10 +159,27 @@ impl Shape {
         rows == Rows::States || !self.input_is_raw
     }
 
-    /// A batch of groups with their states, as it is written to disk.
-    pub(super) fn as_states(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+    /// Whether each of such rows can be a group with its states by itself.
+    pub(super) fn can_be_states(&self, rows: Rows) -> bool {
+        self.has_states(rows) || self.group_by.is_single()
+    }
+
+    /// A batch of groups with their states, each row one by itself, as it is written to disk.
+    pub(super) fn as_states(&self, batch: &RecordBatch, rows: Rows) -> Result<RecordBatch> {
+        let columns = if self.has_states(rows) { batch.columns().to_vec() } else { self.states_of_rows(batch)? };
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.state), batch.columns().to_vec(), &options)?)
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.state), columns, &options)?)
+    }
+
+    fn states_of_rows(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
+        let Evaluated { groups, arguments, .. } = self.evaluate(batch, Rows::Input)?;
+        let mut columns: Vec<_> = groups.into_iter().take(1).flatten().collect();
+        for (function, (mut values, filter)) in self.functions.iter().zip(arguments) {
+            // The share of a quantile is no part of its state, and the engine fails where it is there.
+            values.truncate(if quantile(function).is_some() { 1 } else { values.len() });
+            columns.extend(accumulator(function)?.convert_to_state(&values, filter.as_ref())?);
+        }
+        Ok(columns)
     }
 
     pub(super) fn evaluate(&self, batch: &RecordBatch, rows: Rows) -> Result<Evaluated> {

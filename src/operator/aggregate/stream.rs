@@ -75,7 +75,7 @@ impl Aggregation {
         while let Some(batch) = input.next().await {
             let batch = batch?;
             if let (true, Some(disk)) = (passes, &mut disk) {
-                disk.push(self.shape.as_states(&batch)?).await?;
+                disk.push(self.shape.as_states(&batch, rows)?).await?;
                 continue;
             }
             seen += batch.num_rows();
@@ -112,10 +112,10 @@ impl Aggregation {
         bytes > self.loan.modest() && bytes / table.groups().max(1) > LONG
     }
 
-    /// Whether rows that are states already go to disk as they are, from the first time on that memory is refused: where
-    /// most are groups of their own, looking for groups among the later ones is work for nothing.
+    /// Whether rows go to disk as states of their own, from the first time on that memory is refused: where most are
+    /// groups of their own, looking for groups among the later ones is work for nothing.
     fn passes(&self, table: &Table, seen: usize, rows: Rows) -> bool {
-        self.shape.has_states(rows) && (self.shape.keeps_values() || table.groups() > seen / 2)
+        self.shape.can_be_states(rows) && (self.shape.keeps_values() || table.groups() > seen / 2)
     }
 
     /// Writes the states of all groups; the table is empty then.

@@ -64,7 +64,11 @@ impl Seen {
     }
 
     /// Splits rows the same way as those on disk.
-    pub(super) async fn split(&mut self, first: RecordBatch, input: SendableRecordBatchStream) -> Result<Vec<Partition>> {
+    pub(super) async fn split(
+        &mut self,
+        first: RecordBatch,
+        input: SendableRecordBatchStream,
+    ) -> Result<Vec<Partition>> {
         let count = match &self.rows {
             Rows::Disk(partitions) => Some(partitions.len()),
             Rows::Memory(_) => None,

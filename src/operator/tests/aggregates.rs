@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::oracle::{Table, block_on, config, tables};
 
-const FUNCTIONS: [&str; 18] = [
+const FUNCTIONS: [&str; 21] = [
     "count(*)",
     "count(v)",
     "sum(v)",
@@ -14,6 +14,9 @@ const FUNCTIONS: [&str; 18] = [
     "median(v)",
     "percentile_cont(0.9) WITHIN GROUP (ORDER BY v)",
     "quantile_cont(v, 0.33)",
+    "array_sort(array_agg(k) FILTER (WHERE g > 0))",
+    "array_sort(array_agg(s))",
+    "length(string_agg(s, ','))",
     "count(DISTINCT v)",
     "sum(DISTINCT v)",
     "count(DISTINCT s) FILTER (WHERE g > 0)",
