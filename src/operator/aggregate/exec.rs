@@ -25,12 +25,6 @@ pub(crate) fn keeps_every_value(function: &AggregateFunctionExpr) -> bool {
     quantile(function).is_some()
 }
 
-/// Whether the state of a group grows with each of its rows: to aggregate some rows first makes nothing smaller.
-pub(crate) fn grows_with_rows(function: &AggregateFunctionExpr) -> bool {
-    let gathers = matches!(function.fun().name(), "array_agg" | "string_agg") && !function.is_distinct();
-    gathers || keeps_every_value(function)
-}
-
 impl StandIn for Aggregate {
     type Engine = AggregateExec;
 

@@ -24,4 +24,5 @@ mod stream;
 mod table;
 mod whole;
 
-pub(crate) use exec::{Aggregate, grows_with_rows, keeps_every_value};
+pub(crate) use exec::{Aggregate, keeps_every_value};
+pub(crate) use shape::grows_with_rows;

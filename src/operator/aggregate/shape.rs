@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray};
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{Accumulator, GroupsAccumulator};
@@ -159,9 +159,13 @@ impl Shape {
         rows == Rows::States || !self.input_is_raw
     }
 
-    /// Whether each of such rows can be a group with its states by itself.
+    /// Whether each of such rows can be a group with its states by itself: not where a row makes a sketch of many bytes.
     pub(super) fn can_be_states(&self, rows: Rows) -> bool {
-        self.has_states(rows) || self.group_by.is_single()
+        let is_small = |field: &FieldRef| !field.data_type().is_nested() && !is_binary(field.data_type());
+        let is_small = |function: &Arc<AggregateFunctionExpr>| {
+            grows_with_rows(function) || function.state_fields().is_ok_and(|fields| fields.iter().all(is_small))
+        };
+        self.has_states(rows) || (self.group_by.is_single() && self.functions.iter().all(is_small))
     }
 
     /// A batch of groups with their states, each row one by itself, as it is written to disk.
@@ -220,6 +224,16 @@ fn percentile(function: &AggregateFunctionExpr) -> Option<f64> {
     let is_descending = function.order_bys().first().is_some_and(|order| order.options.descending);
     let share = if is_descending { 1.0 - share } else { share };
     (0.0..=1.0).contains(&share).then_some(share)
+}
+
+/// Whether the state of a group grows with each of its rows: to aggregate some rows first makes nothing smaller.
+pub(crate) fn grows_with_rows(function: &AggregateFunctionExpr) -> bool {
+    let gathers = matches!(function.fun().name(), "array_agg" | "string_agg") && !function.is_distinct();
+    gathers || quantile(function).is_some()
+}
+
+fn is_binary(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_))
 }
 
 fn named(field: &Arc<datafusion::arrow::datatypes::Field>, index: usize) -> Column {

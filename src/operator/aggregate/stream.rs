@@ -160,7 +160,8 @@ impl Rest {
         if is_one_group && self.aggregation.shape.takes_quantile() && bytes > self.aggregation.loan.modest() {
             return self.large_group(partition).await;
         }
-        let states = rows_of(partition.segments.clone(), Arc::clone(self.aggregation.shape.state()));
+        let (schema, ahead) = (Arc::clone(self.aggregation.shape.state()), self.aggregation.loan.share());
+        let states = rows_of(partition.segments.clone(), schema, ahead);
         let filled = self.aggregation.fill(states, Rows::States, level, !is_one_group && level < DEEPEST).await;
         match filled {
             Err(DataFusionError::ResourcesExhausted(_)) if is_one_group => self.large_group(partition).await,

@@ -124,7 +124,7 @@ impl Split {
     }
 
     async fn open(&mut self, mut pair: Pair, seen: &mut Seen) -> Result<()> {
-        let rows = rows_of(std::mem::take(&mut pair.input), seen.schema());
+        let rows = rows_of(std::mem::take(&mut pair.input), seen.schema(), seen.share());
         match seen.load(&pair.seen, pair.can_split())? {
             Some(loaded) => {
                 self.open = Some(Open { pair, rows, seen: loaded, fresh: seen.spool()? });
@@ -164,7 +164,7 @@ impl Split {
         seen: &mut Seen,
     ) -> Result<()> {
         seen.give_back();
-        let known = rows_of(pair.seen, seen.schema());
+        let known = rows_of(pair.seen, seen.schema(), seen.share());
         let known = seen.split_again(pair.level, None, None, known).await?;
         let input = seen.split_again(pair.level, Some(known.len()), first, rows).await?;
         self.add(input, pair.level + 1, |index| (pair.partition, known[index].segments.clone()));

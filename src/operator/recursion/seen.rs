@@ -7,6 +7,7 @@ use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::{NullEquality, Result};
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::EmitTo;
 use datafusion::physical_expr::expressions::Column;
@@ -122,6 +123,11 @@ impl Seen {
             true => Ok(self.loan.reserve(bytes).is_ok()),
             false => self.loan.reserve_last(bytes).map(|()| true),
         }
+    }
+
+    /// An empty reservation, for what is read.
+    pub(super) fn share(&self) -> MemoryReservation {
+        self.loan.share()
     }
 
     /// Gives the room of loaded rows back.
