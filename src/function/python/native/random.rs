@@ -1,0 +1,332 @@
+//! Functions written by dice, run both ways: the machine's results are Python's.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array};
+use datafusion::arrow::datatypes::{DataType, Float64Type};
+use serde_json::json;
+
+use super::Native;
+use super::kind::Kind;
+use crate::context::Context;
+use crate::function::call::Environment;
+use crate::function::python::decode::Reply;
+use crate::function::python::function::write_plain;
+use crate::function::python::kind::told;
+use crate::function::python::workers::Load;
+
+/// Random numbers that are the same every time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % end
+    }
+
+    fn one_of<'a>(&mut self, from: &[&'a str]) -> &'a str {
+        from[self.below(from.len())]
+    }
+}
+
+const INTS: [i64; 16] =
+    [0, 1, -1, 2, 3, 7, -12, 100, 63, 64, i64::MAX, i64::MIN, (1 << 53) - 1, 1 << 53, (1 << 53) + 1, -(1 << 53) - 1];
+const FLOATS: [f64; 16] = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    0.5,
+    -2.5,
+    3.0,
+    0.1,
+    1e300,
+    -1e-300,
+    9_007_199_254_740_993.0,
+    9.3e18,
+    -9.2e18,
+    f64::INFINITY,
+    f64::NEG_INFINITY,
+    f64::NAN,
+];
+
+/// Writes a function of three arguments: `i` and `j` are integers, `x` and `y` floats, `p` and `q` truths. Arguments are
+/// `i`, `x` and `p`; the others are variables.
+struct Author {
+    dice: Dice,
+    text: String,
+    /// Loops around what is written: there products are kept small, or Python's integers would fill the memory.
+    loops: usize,
+    counters: usize,
+}
+
+impl Author {
+    fn function(seed: u64) -> (String, Kind) {
+        let dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let mut author = Self { dice, text: String::new(), loops: 0, counters: 0 };
+        author.text.push_str("def f(i, x, p):\n");
+        for variable in ["j", "y", "q"] {
+            let value = author.value(variable, 2);
+            author.line(1, &format!("{variable} = {value}"));
+        }
+        author.block(1, 2);
+        let (kind, variable) =
+            [(Kind::Int, "j"), (Kind::Float, "y"), (Kind::Bool, "q"), (Kind::Int, "q"), (Kind::Float, "j")]
+                [author.dice.below(5)];
+        let value = author.value(variable, 3);
+        author.line(1, &format!("return {value}"));
+        (author.text, kind)
+    }
+
+    fn line(&mut self, depth: usize, text: &str) {
+        writeln!(self.text, "{}{text}", "    ".repeat(depth)).unwrap();
+    }
+
+    fn block(&mut self, depth: usize, nested: usize) {
+        for _ in 0..1 + self.dice.below(3) {
+            self.statement(depth, nested);
+        }
+    }
+
+    fn statement(&mut self, depth: usize, nested: usize) {
+        let simple = if self.loops > 0 { 5 } else { 4 };
+        match self.dice.below(if nested > 0 { 9 } else { simple }) {
+            4 if self.loops > 0 => {
+                let (test, leave) = (self.truth(1), self.dice.one_of(&["break", "continue"]));
+                self.line(depth, &format!("if {test}: {leave}"));
+            }
+            5 | 6 => self.choose(depth, nested),
+            7 => {
+                self.counters += 1;
+                let (bound, step) = (self.int(1), self.dice.one_of(&["", ", 1", ", 3"]));
+                let from = if step.is_empty() { "" } else { "-2, " };
+                let head = format!("for k{} in range({from}({bound}) & 3{step}):", self.counters);
+                self.repeat(depth, nested, &head, None);
+            }
+            8 => {
+                self.counters += 1;
+                let (counter, test) = (format!("k{}", self.counters), self.truth(1));
+                self.line(depth, &format!("{counter} = 0"));
+                let head = format!("while {counter} < 4 and ({test}):");
+                self.repeat(depth, nested, &head, Some(&format!("{counter} += 1")));
+            }
+            _ => self.assign(depth),
+        }
+    }
+
+    fn repeat(&mut self, depth: usize, nested: usize, head: &str, first: Option<&str>) {
+        self.line(depth, head);
+        if let Some(first) = first {
+            self.line(depth + 1, first);
+        }
+        self.loops += 1;
+        self.block(depth + 1, nested - 1);
+        self.loops -= 1;
+    }
+
+    fn choose(&mut self, depth: usize, nested: usize) {
+        let test = self.truth(2);
+        self.line(depth, &format!("if {test}:"));
+        self.block(depth + 1, nested - 1);
+        if self.dice.below(2) == 0 {
+            self.line(depth, "else:");
+            self.block(depth + 1, nested - 1);
+        }
+    }
+
+    fn assign(&mut self, depth: usize) {
+        let variable = self.dice.one_of(&["j", "y", "q", "i", "x"]);
+        let value = self.value(variable, 3);
+        match self.dice.below(4) {
+            0 if variable == "j" => self.line(depth, &format!("j += {value}")),
+            1 if variable == "y" => self.line(depth, &format!("y -= {value}")),
+            2 => {
+                let other = self.value("q", 2);
+                self.line(depth, &format!("{variable}, q = {value}, {other}"));
+            }
+            _ => self.line(depth, &format!("{variable} = {value}")),
+        }
+    }
+
+    fn value(&mut self, variable: &str, depth: usize) -> String {
+        match variable {
+            "i" | "j" => self.int(depth),
+            "x" | "y" => self.float(depth),
+            _ => self.bool(depth),
+        }
+    }
+
+    /// Only arguments before the variables are bound.
+    fn variable(&mut self, argument: &'static str, variable: &'static str) -> String {
+        let bound = self.text.contains(&format!("    {variable} = "));
+        (if bound && self.dice.below(2) == 0 { variable } else { argument }).to_string()
+    }
+
+    fn int(&mut self, depth: usize) -> String {
+        if depth == 0 || self.dice.below(5) == 0 {
+            return match self.dice.below(3) {
+                0 => self.dice.one_of(&["0", "1", "2", "3", "-1", "8", "10", "-7", "9007199254740993"]).to_string(),
+                _ => self.variable("i", "j"),
+            };
+        }
+        let (a, b) = (self.int(depth - 1), self.int(depth - 1));
+        match self.dice.below(14) {
+            0 => format!("({a} + {b})"),
+            1 => format!("({a} - {b})"),
+            2 if self.loops > 0 || depth > 1 => format!("(({a} * {b}) % 1000003)"),
+            2 => format!("({a} * {b})"),
+            3 => format!("({a} // {})", self.dice.one_of(&["2", "8", "3", "-5", "j", "i"]).replace('j', &b)),
+            4 => format!("({a} % {})", self.dice.one_of(&["2", "8", "3", "-5", "j", "i"]).replace('j', &b)),
+            5 => format!("({a} {} {b})", self.dice.one_of(&["&", "|", "^"])),
+            6 => format!("((({a}) & 65535) << (({b}) & 63))"),
+            7 => format!("({a} >> (({b}) & 127))"),
+            8 => format!("(-{a} if {} else ~{b})", self.truth(depth - 1)),
+            9 => format!("{}({a}, {b}, 5)", self.dice.one_of(&["min", "max"])),
+            10 => format!("abs({a})"),
+            11 => format!("int({})", self.float(depth - 1)),
+            12 => format!("({a} {} {b})", self.dice.one_of(&["and", "or"])),
+            _ => format!("({} + {a})", self.bool(depth - 1)),
+        }
+    }
+
+    fn float(&mut self, depth: usize) -> String {
+        if depth == 0 || self.dice.below(5) == 0 {
+            return match self.dice.below(3) {
+                0 => self.dice.one_of(&["0.0", "1.5", "-2.0", "1e400", "0.1", "-0.0", "3e-310"]).to_string(),
+                _ => self.variable("x", "y"),
+            };
+        }
+        let (a, b) = (self.float(depth - 1), self.float(depth - 1));
+        match self.dice.below(11) {
+            0 | 1 => format!("({a} {} {b})", self.dice.one_of(&["+", "-", "*"])),
+            2 => format!("({a} / {b})"),
+            3 => format!("({a} {} {b})", self.dice.one_of(&["//", "%"])),
+            4 => format!("({a} {} {})", self.dice.one_of(&["+", "-", "*", "/", "//", "%"]), self.int(depth - 1)),
+            5 => format!("({} {} {a})", self.int(depth - 1), self.dice.one_of(&["+", "-", "*", "/", "//", "%"])),
+            6 => format!("({} / {})", self.int(depth - 1), self.int(depth - 1)),
+            7 => format!("({a} if {} else -{b})", self.truth(depth - 1)),
+            8 => format!("{}({a}, {b})", self.dice.one_of(&["min", "max"])),
+            9 => format!("({a} {} abs({b}))", self.dice.one_of(&["and", "or"])),
+            _ => format!("float({})", self.int(depth - 1)),
+        }
+    }
+
+    fn bool(&mut self, depth: usize) -> String {
+        if depth == 0 || self.dice.below(5) == 0 {
+            return match self.dice.below(4) {
+                0 => self.dice.one_of(&["True", "False"]).to_string(),
+                _ => self.variable("p", "q"),
+            };
+        }
+        match self.dice.below(5) {
+            0 => format!(
+                "({} {} {})",
+                self.bool(depth - 1),
+                self.dice.one_of(&["&", "|", "^", "and", "or"]),
+                self.bool(depth - 1)
+            ),
+            1 => format!("bool({})", self.truth(depth - 1)),
+            2 => format!("(not {})", self.truth(depth - 1)),
+            _ => self.comparison(depth - 1),
+        }
+    }
+
+    fn comparison(&mut self, depth: usize) -> String {
+        let operators = ["<", "<=", ">", ">=", "==", "!="];
+        let mut text = self.number(depth);
+        for _ in 0..1 + self.dice.below(2) {
+            write!(text, " {} {}", self.dice.one_of(&operators), self.number(depth)).unwrap();
+        }
+        format!("({text})")
+    }
+
+    fn number(&mut self, depth: usize) -> String {
+        match self.dice.below(5) {
+            0 | 1 => self.int(depth),
+            2 | 3 => self.float(depth),
+            _ => self.bool(depth),
+        }
+    }
+
+    /// What stands where only its truth counts.
+    fn truth(&mut self, depth: usize) -> String {
+        if depth == 0 {
+            return self.number(0);
+        }
+        match self.dice.below(5) {
+            0 => self.number(depth),
+            1 => format!("({} and {})", self.truth(depth - 1), self.truth(depth - 1)),
+            2 => format!("({} or not {})", self.truth(depth - 1), self.truth(depth - 1)),
+            _ => self.comparison(depth - 1),
+        }
+    }
+}
+
+/// Rows of arguments: every special number beside others.
+fn arguments() -> Vec<ArrayRef> {
+    let rows = 48;
+    vec![
+        Arc::new((0..rows).map(|row| INTS[row % 16]).map(Some).collect::<Int64Array>()),
+        Arc::new((0..rows).map(|row| FLOATS[(row * 5 + row / 16) % 16]).map(Some).collect::<Float64Array>()),
+        Arc::new((0..rows).map(|row| row % 3 == 0).map(Some).collect::<BooleanArray>()),
+    ]
+}
+
+/// The values with all NaN alike: their bits are the processor's choice.
+fn texts(column: &ArrayRef) -> Vec<String> {
+    let value = |row: usize| match column.data_type() {
+        _ if column.is_null(row) => "NULL".to_string(),
+        DataType::Float64 => format!("{:?}", column.as_primitive::<Float64Type>().value(row)),
+        _ => datafusion::arrow::util::display::array_value_to_string(column, row).unwrap(),
+    };
+    (0..column.len()).map(value).collect()
+}
+
+/// What both ways make of a body, row by row: the machine's, where it has one, and Python's, NULL where it fails.
+fn both(ctx: &Context, id: &str, body: &str, returns: &DataType) -> Option<(Vec<Option<String>>, Vec<String>)> {
+    let (columns, environment) = (arguments(), Environment::default());
+    let types: Vec<DataType> = columns.iter().map(|column| column.data_type().clone()).collect();
+    let header = json!({
+        "operation": "load", "id": id, "name": "f", "language": "python", "body": body,
+        "parameters": types.iter().map(told).collect::<Vec<_>>(), "returns": told(returns),
+    });
+    let load = Load { id: id.to_string(), name: "f".to_string(), header };
+    let (answer, _) = ctx.workers().ask(&load, &load.header, &[], &environment).unwrap();
+    let native = Native::of(&answer, &types, returns)?;
+    let rows = columns[0].len();
+    let alone = |row: usize| {
+        let columns: Vec<ArrayRef> = columns.iter().map(|column| column.slice(row, 1)).collect();
+        native.misses.store(0, std::sync::atomic::Ordering::Relaxed);
+        native.call("f", &columns, 1, returns, &environment).unwrap().map(|column| texts(&column).remove(0))
+    };
+    let ours = (0..rows).map(alone).collect();
+    let header = json!({ "operation": "rows", "id": id, "rows": rows, "lenient": true });
+    let (answer, data) = ctx.workers().ask(&load, &header, &write_plain(&columns).unwrap(), &environment).unwrap();
+    assert!(answer.get("error").is_none(), "{answer}\n{body}");
+    Some((ours, texts(&Reply(&data).column(returns, rows).unwrap())))
+}
+
+#[test]
+fn what_dice_write_gives_what_python_gives() {
+    let ctx = Context::builder().threads(1).build().unwrap();
+    let (mut inside, mut rows, mut regular) = (0, 0, 0);
+    for seed in 1..=600 {
+        let (body, kind) = Author::function(seed);
+        let Some((ours, theirs)) = both(&ctx, &format!("{seed}"), &body, &kind.column()) else {
+            panic!("outside of the subset: {seed}\n{body}");
+        };
+        inside += 1;
+        for (row, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+            rows += 1;
+            if let Some(ours) = ours {
+                regular += 1;
+                assert_eq!(ours, theirs, "row {row}, seed {seed}\n{body}");
+            }
+        }
+    }
+    println!("{inside} functions, {regular} of {rows} rows natively");
+    assert!(regular * 3 > rows, "{regular} of {rows}");
+}
