@@ -57,6 +57,10 @@ impl Columns for PythonFunction {
             Some(valid) => self.call_valid(call, &valid, before),
         }
     }
+
+    fn is_here(&self) -> bool {
+        self.native.is_some()
+    }
 }
 
 impl PythonFunction {

@@ -77,7 +77,10 @@ impl Author {
             [(Kind::Int, "j"), (Kind::Float, "y"), (Kind::Bool, "q"), (Kind::Int, "q"), (Kind::Float, "j")]
                 [author.dice.below(5)];
         let value = author.value(variable, 3);
-        author.line(1, &format!("return {value}"));
+        match author.dice.below(4) {
+            0 => author.line(1, &format!("return {value} if i != 3 else None")),
+            _ => author.line(1, &format!("return {value}")),
+        }
         (author.text, kind)
     }
 
@@ -104,24 +107,25 @@ impl Author {
                 let (bound, step) = (self.int(1), self.dice.one_of(&["", ", 1", ", 3"]));
                 let from = if step.is_empty() { "" } else { "-2, " };
                 let head = format!("for k{} in range({from}({bound}) & 3{step}):", self.counters);
-                self.repeat(depth, nested, &head, None);
+                self.repeat(depth, nested, &head, &[]);
             }
             8 => {
                 self.counters += 1;
                 let (counter, test) = (format!("k{}", self.counters), self.truth(1));
+                let (turn, most) = (format!("{counter} += 1"), format!("if {counter} > 3 or ({test}): break"));
                 self.line(depth, &format!("{counter} = 0"));
-                let head = format!("while {counter} < 4 and ({test}):");
-                self.repeat(depth, nested, &head, Some(&format!("{counter} += 1")));
+                match self.dice.below(3) {
+                    0 => self.repeat(depth, nested, "while True:", &[&turn, &most]),
+                    _ => self.repeat(depth, nested, &format!("while {counter} < 4 and ({test}):"), &[&turn]),
+                }
             }
             _ => self.assign(depth),
         }
     }
 
-    fn repeat(&mut self, depth: usize, nested: usize, head: &str, first: Option<&str>) {
+    fn repeat(&mut self, depth: usize, nested: usize, head: &str, first: &[&str]) {
         self.line(depth, head);
-        if let Some(first) = first {
-            self.line(depth + 1, first);
-        }
+        first.iter().for_each(|line| self.line(depth + 1, line));
         self.loops += 1;
         self.block(depth + 1, nested - 1);
         self.loops -= 1;
@@ -132,7 +136,9 @@ impl Author {
         self.line(depth, &format!("if {test}:"));
         self.block(depth + 1, nested - 1);
         if self.dice.below(2) == 0 {
-            self.line(depth, "else:");
+            let test = self.truth(2);
+            let other = if self.dice.below(2) == 0 { "else:".to_string() } else { format!("elif {test}:") };
+            self.line(depth, &other);
             self.block(depth + 1, nested - 1);
         }
     }
@@ -265,12 +271,14 @@ impl Author {
     }
 }
 
-/// Rows of arguments: every special number beside others.
+/// Rows of arguments: special numbers, and others.
 fn arguments() -> Vec<ArrayRef> {
-    let rows = 48;
+    let rows = 96;
+    let int = |row: usize| if row % 2 == 0 { INTS[row / 2 % 16] } else { row as i64 - 30 };
+    let float = |row: usize| if row % 3 == 0 { FLOATS[(row * 5 + row / 16) % 16] } else { row as f64 / 4.0 - 9.0 };
     vec![
-        Arc::new((0..rows).map(|row| INTS[row % 16]).map(Some).collect::<Int64Array>()),
-        Arc::new((0..rows).map(|row| FLOATS[(row * 5 + row / 16) % 16]).map(Some).collect::<Float64Array>()),
+        Arc::new((0..rows).map(int).map(Some).collect::<Int64Array>()),
+        Arc::new((0..rows).map(float).map(Some).collect::<Float64Array>()),
         Arc::new((0..rows).map(|row| row % 3 == 0).map(Some).collect::<BooleanArray>()),
     ]
 }
@@ -313,7 +321,7 @@ fn both(ctx: &Context, id: &str, body: &str, returns: &DataType) -> Option<(Vec<
 fn what_dice_write_gives_what_python_gives() {
     let ctx = Context::builder().threads(1).build().unwrap();
     let (mut inside, mut rows, mut regular) = (0, 0, 0);
-    for seed in 1..=600 {
+    for seed in 1..=1500 {
         let (body, kind) = Author::function(seed);
         let Some((ours, theirs)) = both(&ctx, &format!("{seed}"), &body, &kind.column()) else {
             panic!("outside of the subset: {seed}\n{body}");
