@@ -233,3 +233,59 @@ fn jump(at: &mut usize, to: u16, taken: bool) {
         *at = usize::from(to);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Instruction::*;
+    use super::*;
+
+    /// What a row gives whose first registers hold these numbers.
+    fn run(code: &[Instruction], numbers: &[i64], watch: &dyn Fn() -> Result<(), Stop>) -> Result<Option<i64>, Stop> {
+        let mut registers = Registers([0; REGISTERS]);
+        (0..).zip(numbers).for_each(|(at, number)| registers.set(at, *number as u64));
+        let mut machine = Machine { code, registers, left: Machine::SLICE, watch };
+        Ok(machine.row()?.map(|bits| bits as i64))
+    }
+
+    #[test]
+    fn what_has_no_room_stops_the_machine() {
+        for (instruction, regular, irregular) in [
+            (Add(0, 0, 1), [i64::MAX, -1], [i64::MAX, 1]),
+            (Subtract(0, 0, 1), [i64::MIN, -1], [i64::MIN, 1]),
+            (Multiply(0, 0, 1), [1 << 40, 4], [1 << 40, 1 << 40]),
+            (FloorDivide(0, 0, 1), [i64::MIN, 1], [i64::MIN, -1]),
+            (Modulo(0, 0, 1), [i64::MIN, -1], [i64::MIN, 0]),
+            (Negate(0, 0), [i64::MAX, 0], [i64::MIN, 0]),
+            (Absolute(0, 0), [-i64::MAX, 0], [i64::MIN, 0]),
+            (Left(0, 0, 1), [1, 62], [1, 63]),
+            (Exact(0, 0), [1 << 53, 0], [(1 << 53) + 1, 0]),
+            (NotZero(0), [1, 0], [0, 0]),
+        ] {
+            let code = [instruction, Return(0)];
+            assert!(run(&code, &regular, &|| Ok(())).is_ok(), "{instruction:?}");
+            assert_eq!(run(&code, &irregular, &|| Ok(())), Err(Stop::Irregular), "{instruction:?}");
+        }
+        assert_eq!(run(&[Jump(7)], &[], &|| Ok(())), Err(Stop::Irregular));
+    }
+
+    #[test]
+    fn an_endless_loop_is_watched() {
+        assert_eq!(run(&[Jump(0)], &[], &|| Err(Stop::Cancelled)), Err(Stop::Cancelled));
+    }
+
+    /// `for r4 in range(r0, r1, r2): r3 += 1`
+    #[test]
+    fn a_range_ends_where_integers_do() {
+        let code = [Jump(2), Add(3, 3, 5), Range(0, 4, 1), Return(3)];
+        for (start, end, step, turns) in [
+            (0, 5, 2, 3),
+            (5, 0, -2, 3),
+            (5, 5, 1, 0),
+            (i64::MAX - 1, i64::MAX, i64::MAX, 1),
+            (i64::MIN + 1, i64::MIN, i64::MIN, 1),
+            (i64::MIN, i64::MAX, i64::MAX, 3),
+        ] {
+            assert_eq!(run(&code, &[start, end, step, 0, 0, 1], &|| Ok(())), Ok(Some(turns)), "{start} {end} {step}");
+        }
+    }
+}

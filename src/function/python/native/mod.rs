@@ -21,7 +21,7 @@ mod lower;
 mod machine;
 mod number;
 #[cfg(test)]
-mod random;
+mod tests;
 mod tree;
 mod value;
 

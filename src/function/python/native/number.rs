@@ -106,7 +106,8 @@ mod tests {
     fn integers_and_floats() {
         assert_eq!((exact(EXACT), exact(EXACT + 1), exact(-EXACT - 1)), (Some(9_007_199_254_740_992.0), None, None));
         assert_eq!((truncate(-1.9), truncate(-0.5), truncate(f64::NAN)), (Some(-1), Some(0), None));
-        assert_eq!((truncate(-9.223372036854775808e18), truncate(9.223372036854775808e18)), (Some(i64::MIN), None));
+        let end = 2.0_f64.powi(63);
+        assert_eq!((truncate(-end), truncate(end)), (Some(i64::MIN), None));
     }
 
     #[test]

@@ -21,7 +21,8 @@ class Outside(Exception):
 
 
 def native_tree(body, name):
-    """The body as JSON where it is one plain function of the subset; None where it is anything else."""
+    """The body as JSON where it is one plain function of the subset; None where it is anything else: the interpreter
+    has what cannot be read here, for whatever reason."""
     try:
         # What is to be warned of was, when the body was compiled.
         with warnings.catch_warnings():
@@ -30,7 +31,7 @@ def native_tree(body, name):
         if len(statements) != 1 or type(statements[0]) is not ast.FunctionDef or statements[0].name != name:
             return None
         return json.dumps(Tree(statements[0]).function(), separators=(",", ":"))
-    except (Outside, RecursionError, MemoryError):
+    except Exception:
         return None
 
 

@@ -1,20 +1,8 @@
-//! Functions written by dice, run both ways: the machine's results are Python's.
+//! Functions written by dice.
 
 use std::fmt::Write;
-use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array};
-use datafusion::arrow::datatypes::{DataType, Float64Type};
-use serde_json::json;
-
-use super::Native;
-use super::kind::Kind;
-use crate::context::Context;
-use crate::function::call::Environment;
-use crate::function::python::decode::Reply;
-use crate::function::python::function::write_plain;
-use crate::function::python::kind::told;
-use crate::function::python::workers::Load;
+use super::super::kind::Kind;
 
 /// Random numbers that are the same every time.
 struct Dice(u64);
@@ -32,30 +20,9 @@ impl Dice {
     }
 }
 
-const INTS: [i64; 16] =
-    [0, 1, -1, 2, 3, 7, -12, 100, 63, 64, i64::MAX, i64::MIN, (1 << 53) - 1, 1 << 53, (1 << 53) + 1, -(1 << 53) - 1];
-const FLOATS: [f64; 16] = [
-    0.0,
-    -0.0,
-    1.0,
-    -1.0,
-    0.5,
-    -2.5,
-    3.0,
-    0.1,
-    1e300,
-    -1e-300,
-    9_007_199_254_740_993.0,
-    9.3e18,
-    -9.2e18,
-    f64::INFINITY,
-    f64::NEG_INFINITY,
-    f64::NAN,
-];
-
 /// Writes a function of three arguments: `i` and `j` are integers, `x` and `y` floats, `p` and `q` truths. Arguments are
 /// `i`, `x` and `p`; the others are variables.
-struct Author {
+pub(super) struct Author {
     dice: Dice,
     text: String,
     /// Loops around what is written: there products are kept small, or Python's integers would fill the memory.
@@ -64,7 +31,8 @@ struct Author {
 }
 
 impl Author {
-    fn function(seed: u64) -> (String, Kind) {
+    /// The function of a number, and the type of its results.
+    pub(super) fn function(seed: u64) -> (String, Kind) {
         let dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         let mut author = Self { dice, text: String::new(), loops: 0, counters: 0 };
         author.text.push_str("def f(i, x, p):\n");
@@ -269,72 +237,4 @@ impl Author {
             _ => self.comparison(depth - 1),
         }
     }
-}
-
-/// Rows of arguments: special numbers, and others.
-fn arguments() -> Vec<ArrayRef> {
-    let rows = 96;
-    let int = |row: usize| if row % 2 == 0 { INTS[row / 2 % 16] } else { row as i64 - 30 };
-    let float = |row: usize| if row % 3 == 0 { FLOATS[(row * 5 + row / 16) % 16] } else { row as f64 / 4.0 - 9.0 };
-    vec![
-        Arc::new((0..rows).map(int).map(Some).collect::<Int64Array>()),
-        Arc::new((0..rows).map(float).map(Some).collect::<Float64Array>()),
-        Arc::new((0..rows).map(|row| row % 3 == 0).map(Some).collect::<BooleanArray>()),
-    ]
-}
-
-/// The values with all NaN alike: their bits are the processor's choice.
-fn texts(column: &ArrayRef) -> Vec<String> {
-    let value = |row: usize| match column.data_type() {
-        _ if column.is_null(row) => "NULL".to_string(),
-        DataType::Float64 => format!("{:?}", column.as_primitive::<Float64Type>().value(row)),
-        _ => datafusion::arrow::util::display::array_value_to_string(column, row).unwrap(),
-    };
-    (0..column.len()).map(value).collect()
-}
-
-/// What both ways make of a body, row by row: the machine's, where it has one, and Python's, NULL where it fails.
-fn both(ctx: &Context, id: &str, body: &str, returns: &DataType) -> Option<(Vec<Option<String>>, Vec<String>)> {
-    let (columns, environment) = (arguments(), Environment::default());
-    let types: Vec<DataType> = columns.iter().map(|column| column.data_type().clone()).collect();
-    let header = json!({
-        "operation": "load", "id": id, "name": "f", "language": "python", "body": body,
-        "parameters": types.iter().map(told).collect::<Vec<_>>(), "returns": told(returns),
-    });
-    let load = Load { id: id.to_string(), name: "f".to_string(), header };
-    let (answer, _) = ctx.workers().ask(&load, &load.header, &[], &environment).unwrap();
-    let native = Native::of(&answer, &types, returns)?;
-    let rows = columns[0].len();
-    let alone = |row: usize| {
-        let columns: Vec<ArrayRef> = columns.iter().map(|column| column.slice(row, 1)).collect();
-        native.misses.store(0, std::sync::atomic::Ordering::Relaxed);
-        native.call("f", &columns, 1, returns, &environment).unwrap().map(|column| texts(&column).remove(0))
-    };
-    let ours = (0..rows).map(alone).collect();
-    let header = json!({ "operation": "rows", "id": id, "rows": rows, "lenient": true });
-    let (answer, data) = ctx.workers().ask(&load, &header, &write_plain(&columns).unwrap(), &environment).unwrap();
-    assert!(answer.get("error").is_none(), "{answer}\n{body}");
-    Some((ours, texts(&Reply(&data).column(returns, rows).unwrap())))
-}
-
-#[test]
-fn what_dice_write_gives_what_python_gives() {
-    let ctx = Context::builder().threads(1).build().unwrap();
-    let (mut inside, mut rows, mut regular) = (0, 0, 0);
-    for seed in 1..=1500 {
-        let (body, kind) = Author::function(seed);
-        let Some((ours, theirs)) = both(&ctx, &format!("{seed}"), &body, &kind.column()) else {
-            panic!("outside of the subset: {seed}\n{body}");
-        };
-        inside += 1;
-        for (row, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
-            rows += 1;
-            if let Some(ours) = ours {
-                regular += 1;
-                assert_eq!(ours, theirs, "row {row}, seed {seed}\n{body}");
-            }
-        }
-    }
-    println!("{inside} functions, {regular} of {rows} rows natively");
-    assert!(regular * 3 > rows, "{regular} of {rows}");
 }
