@@ -1,5 +1,16 @@
 //! Statements as instructions, and what is known of the variables between them.
 //!
+//! ```text
+//! def f(n):                              0  Move k, #0
+//!     k = 0                              1  Jump 4              to the test, which stands behind the body
+//!     while n > 1 and k < 20:            2  Right n, n, #1      n // 2
+//!         n = n // 2                     3  Add k, k, #1
+//!         k += 1                         4  LessEqual n, #1, 6  no more
+//!     return n + k                       5  Less k, #20, 2      once more
+//!                                        6  Add t, n, k
+//!                                        7  Return t
+//! ```
+//!
 //! None everywhere: the function is outside of the subset, and Python's alone.
 
 use std::mem;

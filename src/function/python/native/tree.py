@@ -1,6 +1,7 @@
 
 
 # --- trees of the functions that also run natively, as `native/tree.rs` reads them ---------------------------------
+# Stands behind worker.py, in one program with it.
 
 import ast, warnings
 
