@@ -7,6 +7,8 @@
 mod aggregates;
 #[path = "functions/failures.rs"]
 mod failures;
+#[path = "functions/native.rs"]
+mod native;
 #[path = "functions/places.rs"]
 mod places;
 #[path = "functions/python.rs"]

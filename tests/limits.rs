@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Each outgrows 128 MB in another operator.
-const QUERIES: [(&str, &str); 17] = [
+const QUERIES: [(&str, &str); 18] = [
     (
         "groups",
         "SELECT count(*), sum(s) FROM (SELECT l_orderkey, sum(l_quantity) AS s FROM lineitem GROUP BY l_orderkey)",
@@ -78,6 +78,11 @@ const QUERIES: [(&str, &str); 17] = [
         "texts put together",
         "SELECT count(*), sum(length(s)) FROM (SELECT o_custkey, string_agg(o_comment, ',') AS s FROM orders GROUP BY 1)",
     ),
+    // What lists hold of texts was not counted: 99 to 131 MB, from run to run.
+    (
+        "lists of texts",
+        "SELECT count(*), sum(n) FROM (SELECT array_length(array_agg(l_comment)) AS n FROM lineitem GROUP BY l_orderkey)",
+    ),
     (
         "quantiles",
         "SELECT quantile_cont(l_extendedprice, 0.9), quantile_cont(l_orderkey, 0.25), mode(l_comment) FROM lineitem",
@@ -93,6 +98,8 @@ const QUERIES: [(&str, &str); 17] = [
          SELECT count(*), sum(k), max(c) FROM t",
     ),
 ];
+
+const LIMITS: [(&str, u64); 3] = [("512MB", 512_000_000), ("256MB", 256_000_000), ("128MB", 128_000_000)];
 
 fn partita(limit: &str, arguments: &[&str]) -> (String, Value) {
     partita_by(Command::new(env!("CARGO_BIN_EXE_partita")), limit, arguments)
@@ -136,8 +143,7 @@ fn every_query_stays_below_its_limit_with_the_same_rows() {
     let mut failures = Vec::new();
     for (name, sql) in QUERIES {
         let (expected, _) = partita("8GB", &["--load", data.to_str().unwrap(), "-c", sql]);
-        let limits = [("512MB", 512_000_000), ("256MB", 256_000_000), ("128MB", 128_000_000)];
-        for (limit, bytes) in limits {
+        for (limit, bytes) in LIMITS {
             let checked = std::panic::catch_unwind(|| check(name, sql, &data, limit, bytes, &expected));
             failures.extend(checked.err().and_then(|failure| failure.downcast::<String>().ok()));
         }
@@ -179,14 +185,16 @@ impl Drop for ControlGroup {
 /// In a container of exactly the limit's size nothing is killed: what a kernel counts is more than the resident size.
 #[test]
 fn no_query_is_killed_in_a_control_group_of_its_limit() {
-    let Some(group) = ControlGroup::new(256_000_000) else {
-        println!("this machine lets nobody make a control group: not tested");
-        return;
-    };
     let folder = tempfile::tempdir().unwrap();
     let data = data(&folder);
-    for (name, sql) in QUERIES {
-        println!("{name}");
-        partita_by(group.command(), "256MB", &["--load", data.to_str().unwrap(), "-c", sql]);
+    for (limit, bytes) in LIMITS {
+        let Some(group) = ControlGroup::new(bytes) else {
+            println!("this machine lets nobody make a control group: not tested");
+            return;
+        };
+        for (name, sql) in QUERIES {
+            println!("{name} at {limit}");
+            partita_by(group.command(), limit, &["--load", data.to_str().unwrap(), "-c", sql]);
+        }
     }
 }

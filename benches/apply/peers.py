@@ -106,6 +106,10 @@ PEERS = {
 }
 
 
+# Ways of Partita that are called by another name in the table.
+NAMES = {"python": "python, interpreter", "native": "python, native"}
+
+
 def child(name, rows, threads, answer):
     answer.put(PEERS[name][1](rows, threads))
 
@@ -140,7 +144,7 @@ def main():
         sys.exit("build it first: cargo build --release --bench apply")
     chosen = [name.strip() for name in options.only.split(",") if name.strip()]
     ours = partita(binary, options.rows, options.threads)
-    times = {f"Partita, {way}": seconds for way, seconds in ours.items()}
+    times = {f"Partita, {NAMES.get(way, way)}": seconds for way, seconds in ours.items()}
     for name, (package, _) in PEERS.items():
         if (chosen and name not in chosen) or importlib.util.find_spec(package) is None:
             continue
@@ -148,12 +152,13 @@ def main():
         if seconds is not None:
             times[name] = seconds
     print(f"{options.rows:,} rows, {options.threads} threads\n")
-    print("| way | seconds | Rust closure is faster by | Python rows are faster by | NumPy columns are faster by |")
-    print("| --- | --- | --- | --- | --- |")
+    print("| way | seconds | Rust closure is faster by | native Python is faster by | Python rows are faster by | NumPy columns are faster by |")
+    print("| --- | --- | --- | --- | --- | --- |")
     for name, seconds in sorted(times.items(), key=lambda item: -item[1]):
         same = name == "NumPy alone" or name == "Partita, numpy"
         ratio = lambda way, fits: f"{seconds / ours[way]:.2f}" if fits and way in ours else ""
-        print(f"| {name} | {seconds:.4f} | {ratio('rust', not same)} | {ratio('python', not same)} | {ratio('numpy', same)} |")
+        ratios = [ratio(way, not same) for way in ("rust", "native", "python")] + [ratio("numpy", same)]
+        print(f"| {name} | {seconds:.4f} | {' | '.join(ratios)} |")
     json.dump(times, sys.stderr)
     print(file=sys.stderr)
 

@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::ast;
 
 use super::body::BodyFunction;
 use super::call::{Call, Environment};
-use super::definition::FunctionDefinition;
+use super::definition::{FunctionDefinition, Language};
 use super::origin::site;
 use super::signature::{Accepts, choose};
 use crate::error::{Error, Result};
@@ -51,6 +51,11 @@ pub(crate) enum Compute {
 pub(crate) trait Columns: fmt::Debug + Send + Sync {
     /// The result of every row, of the declared type.
     fn call(&self, call: &Call<'_>) -> Result<ArrayRef>;
+
+    /// Whether its batches are computed in this process.
+    fn is_here(&self) -> bool {
+        true
+    }
 }
 
 impl AsRef<Overload> for Overload {
@@ -64,6 +69,16 @@ impl Overload {
     pub(super) fn clashes(&self, other: &Self) -> bool {
         let accepts = |overload: &Self| overload.parameters.iter().map(|p| p.accepts.clone()).collect::<Vec<_>>();
         accepts(self) == accepts(other)
+    }
+
+    /// Where it runs: in this process, or in processes of Python.
+    pub(super) fn runs_in(&self) -> &'static str {
+        let python = matches!(self.definition.language, Language::Python | Language::PythonColumns);
+        match &self.compute {
+            Compute::Columns(function) if !function.is_here() => "Python",
+            Compute::Groups(_) if python => "Python",
+            _ => "this process",
+        }
     }
 
     pub(super) fn is_aggregate(&self) -> bool {

@@ -114,10 +114,14 @@ impl Functions {
         Ok(RowFunction::new(name, found.clone()))
     }
 
+    /// All overloads, by name.
+    pub(super) fn overloads(&self) -> Vec<Arc<Overload>> {
+        self.names.read().values().flatten().cloned().collect()
+    }
+
     /// All functions, by name.
     pub(crate) fn definitions(&self) -> Vec<FunctionDefinition> {
-        let names = self.names.read();
-        names.values().flatten().map(|overload| overload.definition.clone()).collect()
+        self.overloads().iter().map(|overload| overload.definition.clone()).collect()
     }
 }
 

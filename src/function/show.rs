@@ -1,10 +1,13 @@
 //! SHOW FUNCTIONS and DESCRIBE FUNCTION.
 
+use std::sync::Arc;
+
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ident, lit};
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::ShowStatementFilter;
 
 use super::definition::{FunctionDefinition, FunctionLimits, NullInput};
+use super::overload::Overload;
 use super::registry::Functions;
 use crate::error::{Error, Result};
 
@@ -28,10 +31,11 @@ pub(crate) fn show_functions(functions: &Functions, filter: Option<&ShowStatemen
     Ok(LogicalPlanBuilder::from(plan).filter(filter)?.build()?)
 }
 
-/// One row an overload: signature, language, volatility, what NULL does, the body, its limits, and the hash of it all.
+/// One row an overload: signature, language, volatility, what NULL does, the body, its limits, the hash of it all, and
+/// where it runs.
 pub(crate) fn describe_function(functions: &Functions, name: &str) -> Result<LogicalPlan> {
-    let known = functions.definitions();
-    let row = |function: &FunctionDefinition| {
+    let row = |overload: &Arc<Overload>| {
+        let function = &overload.definition;
         let null_input = match function.null_input {
             NullInput::Called => "CALLED ON NULL INPUT",
             NullInput::Strict => "STRICT",
@@ -47,15 +51,17 @@ pub(crate) fn describe_function(functions: &Functions, name: &str) -> Result<Log
             body,
             limits(&function.limits),
             lit(hash),
+            lit(overload.runs_in()),
         ]
     };
-    let rows: Vec<Vec<Expr>> = known.iter().filter(|function| function.name == name).map(row).collect();
+    let known = functions.overloads();
+    let rows: Vec<Vec<Expr>> = known.iter().filter(|overload| overload.definition.name == name).map(row).collect();
     if rows.is_empty() {
         let error = Error::user(format!("there is no function '{name}' of yours"));
-        let names = known.iter().map(|function| function.name.as_str());
+        let names = known.iter().map(|overload| overload.definition.name.as_str());
         return Err(error.did_you_mean(name, names, "SHOW FUNCTIONS lists them"));
     }
-    table(rows, &["signature", "language", "volatility", "null_input", "body", "limits", "hash"])
+    table(rows, &["signature", "language", "volatility", "null_input", "body", "limits", "hash", "runs_in"])
 }
 
 /// The limits as SET says them; NULL where a function has none of its own.

@@ -5,7 +5,7 @@
 //! whose build side may be larger than memory, `SpillingAggregateExec` a grouped aggregate whose groups may be,
 //! `SpillingSortExec` a sort of any number of rows, `TopRowsExec` the first rows of an order, however many,
 //! `SpillingWindowExec` window functions over partitions, however large, `RunningWindowExec` those that look at few rows,
-//! `SpillingRecursionExec` a recursive query. `LazyExec` starts a side of a join when it is
+//! `SpillingRecursionExec` a recursive query, `SpillingRepartitionExec` rows dealt out to partitions anew. `LazyExec` starts a side of a join when it is
 //! wanted, `KeyFilterExec` leaves rows out that no join above has a partner for. `partition` has what frames do with partitions. What they share is in `spill` and `slot`.
 
 mod aggregate;
@@ -17,6 +17,7 @@ mod partition;
 mod partitioned_parquet;
 mod pass;
 mod recursion;
+mod repartition;
 mod sized_text;
 mod slot;
 mod sort;
@@ -31,7 +32,7 @@ mod turns;
 mod window;
 mod write_input;
 
-pub(crate) use aggregate::{Aggregate, keeps_every_value};
+pub(crate) use aggregate::{Aggregate, grows_with_rows, keeps_every_value};
 pub(crate) use commit::CommitExec;
 pub(crate) use join::{EngineJoin, SpillingJoinExec};
 pub(crate) use key_filter::{KeyFilter, KeyFilterExec};
@@ -39,6 +40,7 @@ pub(crate) use lazy::{Lazy, LazyExec};
 pub(crate) use partition::{Exchange, ExchangeExec, MapExec, MapFunction, PickExec, boxed, drive};
 pub(crate) use partitioned_parquet::PartitionedParquet;
 pub(crate) use recursion::SpillingRecursionExec;
+pub(crate) use repartition::Repartition;
 pub(crate) use sized_text::SizedText;
 pub(crate) use sort::Sorting;
 pub(crate) use staging::Staging;

@@ -29,17 +29,43 @@ pub(crate) trait StandIn: fmt::Debug + Sized + Send + Sync + 'static {
     /// What EXPLAIN puts before the engine's words.
     const PREFIX: &'static str;
 
-    /// Whether the rows come out in the order of the input.
-    const KEEPS_ORDER: bool;
-
     /// In the place of `engine`; none where only that will do.
     fn of(engine: Arc<Self::Engine>) -> Result<Option<Self>>;
 
     /// What it stands in for.
     fn engine(&self) -> &Arc<Self::Engine>;
 
-    /// The rows of one partition, from those of the same partition of the input.
-    fn rows(&self, input: SendableRecordBatchStream, task: Task) -> Result<SendableRecordBatchStream>;
+    /// Whether the rows come out in the order of the input.
+    fn keeps_order(&self) -> bool;
+
+    /// The rows of one partition.
+    fn rows(&self, execution: Execution<'_>) -> Result<SendableRecordBatchStream>;
+}
+
+/// The call to run one partition.
+pub(crate) struct Execution<'a> {
+    pub(in crate::operator) partition: usize,
+    pub(in crate::operator) metrics: &'a ExecutionPlanMetricsSet,
+    name: &'static str,
+    input: &'a Arc<dyn ExecutionPlan>,
+    context: Arc<TaskContext>,
+}
+
+impl Execution<'_> {
+    /// The rows of a partition of the input.
+    pub(in crate::operator) fn input(&self, partition: usize) -> Result<SendableRecordBatchStream> {
+        self.input.execute(partition, Arc::clone(&self.context))
+    }
+
+    /// What a partition of the operator runs with.
+    pub(in crate::operator) fn task(&self, partition: usize) -> Task {
+        Task::new(self.name, partition, Arc::clone(&self.context), self.metrics)
+    }
+
+    /// Both, of the partition that is called for.
+    pub(in crate::operator) fn begin(self) -> Result<(SendableRecordBatchStream, Task)> {
+        Ok((self.input(self.partition)?, self.task(self.partition)))
+    }
 }
 
 /// One partition of an operator that is to run.
@@ -129,7 +155,7 @@ impl<S: StandIn> ExecutionPlan for StandInExec<S> {
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![S::KEEPS_ORDER]
+        vec![self.stand_in.keeps_order()]
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
@@ -163,8 +189,7 @@ impl<S: StandIn> ExecutionPlan for StandInExec<S> {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let input = self.children().pop().ok_or_else(|| Error::internal("an operator without an input"))?;
-        let input = input.execute(partition, Arc::clone(&context))?;
-        self.stand_in.rows(input, Task::new(S::NAME, partition, context, &self.metrics))
+        self.stand_in.rows(Execution { partition, metrics: &self.metrics, name: S::NAME, input, context })
     }
 
     fn metrics(&self) -> Option<MetricsSet> {

@@ -29,6 +29,7 @@ mod sorted_partitions;
 mod spilling_aggregate;
 mod spilling_join;
 mod spilling_recursion;
+mod spilling_repartition;
 mod spilling_sort;
 mod spilling_window;
 mod subquery;
@@ -73,6 +74,7 @@ use sorted_partitions::SortedPartitions;
 use spilling_aggregate::SpillingAggregate;
 use spilling_join::SpillingJoin;
 use spilling_recursion::SpillingRecursion;
+use spilling_repartition::SpillingRepartition;
 use spilling_sort::SpillingSort;
 use spilling_window::SpillingWindow;
 use subquery_values::SubqueryValues;
@@ -129,6 +131,7 @@ pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
     rules.push(Arc::new(SpillingSort));
     rules.push(Arc::new(SpillingWindow));
     rules.push(Arc::new(SpillingRecursion));
+    rules.push(Arc::new(SpillingRepartition));
     rules.push(Arc::new(InterruptibleJoins));
     rules
 }

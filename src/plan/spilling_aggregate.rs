@@ -10,7 +10,7 @@ use datafusion::physical_plan::aggregates::{AggregateExec, AggregateInputMode, A
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, InputOrderMode, Partitioning};
 
-use crate::operator::{Aggregate, keeps_every_value, stand_in};
+use crate::operator::{Aggregate, grows_with_rows, keeps_every_value, stand_in};
 
 /// Puts an aggregate that spills by partitions in place of the engine's, whose merge of sorted runs can be refused the
 /// memory it needs.
@@ -50,8 +50,8 @@ impl PhysicalOptimizerRule for SpillingAggregate {
     }
 }
 
-/// The same aggregate of rows instead of states, where states are lists of all values: a partial aggregate makes none of
-/// them smaller, and between the two a repartition gathers rows by the thousand, however long.
+/// The same aggregate of rows instead of states, where states are all values: a partial aggregate makes none of them
+/// smaller, counts nothing of long texts, and between the two a repartition gathers rows by the thousand, however long.
 ///
 /// ```text
 /// AggregateExec: mode=FinalPartitioned, median(x)       AggregateExec: mode=SinglePartitioned, median(x)
@@ -63,11 +63,11 @@ fn without_partial(aggregate: &AggregateExec) -> Result<Option<AggregateExec>> {
     let repartition = aggregate.input().downcast_ref::<RepartitionExec>();
     let partial = repartition.and_then(|repartition| repartition.input().downcast_ref::<AggregateExec>());
     let (Some(repartition), Some(partial)) = (repartition, partial) else { return Ok(None) };
-    let keeps_values = aggregate.aggr_expr().iter().any(|function| keeps_every_value(function));
+    let grows = aggregate.aggr_expr().iter().any(|function| grows_with_rows(function));
     // The rows below the partial aggregate may be sorted for functions that need it; a repartition would mix them.
     let ordered = aggregate.aggr_expr().iter().any(|function| !function.order_bys().is_empty());
     let Partitioning::Hash(_, partitions) = repartition.partitioning() else { return Ok(None) };
-    if !keeps_values || ordered || *partial.mode() != AggregateMode::Partial || !partial.group_expr().is_single() {
+    if !grows || ordered || *partial.mode() != AggregateMode::Partial || !partial.group_expr().is_single() {
         return Ok(None);
     }
     let input = Arc::clone(partial.input());

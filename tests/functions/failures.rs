@@ -180,7 +180,7 @@ async fn a_wrong_type_is_found_with_its_row() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endless_loop_ends_at_the_timeout() {
     let ctx = context();
-    python(&ctx, "forever", "a BIGINT", "BIGINT", "def forever(a):\n    while a: pass").await;
+    python(&ctx, "forever", "a BIGINT", "BIGINT", "import os\ndef forever(a):\n    while a: pass").await;
     run(&ctx, "SET function_timeout = '300ms'").await;
     let started = Instant::now();
     let error = error(&ctx, "SELECT forever(1)").await;

@@ -120,6 +120,7 @@ async fn many_batches_and_partitions() {
     run(
         &ctx,
         "CREATE FUNCTION half(a BIGINT) RETURNS BIGINT LANGUAGE PYTHON AS $$
+import os
 def half(a):
     return a // 2
 $$",

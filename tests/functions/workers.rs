@@ -83,7 +83,7 @@ async fn workers_are_few_and_reused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn queries_at_once() {
     let ctx = context();
-    run(&ctx, "CREATE FUNCTION inc(a BIGINT) RETURNS BIGINT LANGUAGE PYTHON AS $$\ndef inc(a):\n    return a + 1\n$$")
+    run(&ctx, "CREATE FUNCTION inc(a BIGINT) RETURNS BIGINT LANGUAGE PYTHON AS $$\nimport os\ndef inc(a):\n    return a + 1\n$$")
         .await;
     let query = "SELECT sum(inc(value)) FROM generate_series(1, 30000)";
     let all = futures::future::join_all((0..6).map(|_| rows(&ctx, query))).await;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::aggregate::PythonGroups;
 use super::function::{Mode, PythonFunction};
 use super::kind::{plain, told};
+use super::native::Native;
 use super::workers::Load;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -31,7 +32,8 @@ pub(in crate::function) async fn compile(
         Accepts::Nested => Ok(DataType::Null),
     });
     let types = types.collect::<Result<Vec<_>>>()?;
-    let load = load(&definition, &types, &plain(&returns)?);
+    let result = plain(&returns)?;
+    let load = load(&definition, &types, &result);
     let environment = Environment::of(context.session().state().config_options());
     let workers = context.workers();
     let (answer, _) = workers.ask(&load, &load.header, &[], &environment)?;
@@ -52,7 +54,8 @@ pub(in crate::function) async fn compile(
             (_, true) => Mode::Numpy,
             (_, false) => Mode::Arrow,
         };
-        Compute::Columns(Arc::new(PythonFunction { load, workers, mode }))
+        let native = Native::of(&answer, &types, &result);
+        Compute::Columns(Arc::new(PythonFunction { load, workers, mode, native }))
     };
     Ok(Overload { definition, parameters, returns, compute })
 }

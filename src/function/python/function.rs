@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::columns::{cast, encode};
 use super::decode::Reply;
 use super::kind::plain;
+use super::native::Native;
 use super::worker::out_of_memory;
 use super::workers::{Load, Workers};
 use crate::error::{Error, Result};
@@ -37,6 +38,8 @@ pub(super) struct PythonFunction {
     pub(super) load: Arc<Load>,
     pub(super) workers: Arc<Workers>,
     pub(super) mode: Mode,
+    /// The same function in this process, where it can be.
+    pub(super) native: Option<Native>,
 }
 
 impl Drop for PythonFunction {
@@ -53,6 +56,10 @@ impl Columns for PythonFunction {
             None => self.call_all(call, call.columns, call.rows, &|row| row, before),
             Some(valid) => self.call_valid(call, &valid, before),
         }
+    }
+
+    fn is_here(&self) -> bool {
+        self.native.is_some()
     }
 }
 
@@ -83,6 +90,11 @@ impl PythonFunction {
         let returns = &call.overload.returns;
         if rows == 0 {
             return Ok(new_empty_array(returns));
+        }
+        if let Some(native) = &self.native
+            && let Some(results) = native.call(&self.load.name, columns, rows, returns, call.environment)?
+        {
+            return Ok(results);
         }
         let operation = match self.mode {
             Mode::Rows => "rows",

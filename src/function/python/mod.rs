@@ -6,6 +6,8 @@
 //! partition ◄─ Array ─ decode ─────────┘            └─ reused by batches and queries, at most a thread's number
 //! ```
 //!
+//! Functions of numbers that have no effect beside their result need no worker: `native` runs them in this process.
+//!
 //! `Workers` is the pool, `Worker` one process with its socket. Rows and NumPy columns travel in the plain columns of
 //! `columns`, which the standard library reads as fast as pyarrow would; Arrow arrays travel as Arrow IPC.
 //!
@@ -18,6 +20,7 @@ mod compile;
 mod decode;
 mod function;
 mod kind;
+mod native;
 mod worker;
 mod workers;
 

@@ -369,6 +369,7 @@ class Function:
                 raise Fail(f"class {self.name} has no method '{missing[0]}'")
         self.check_arity(self.call.update if self.aggregate else self.call, int(self.aggregate))
         self.modes = self.find_modes()
+        self.native = None if self.columns or self.aggregate else native_tree(self.body, self.name)
 
     def run_body(self, body, module):
         # Indented as it stands in the SQL: the first line that says something tells by how much.
@@ -377,6 +378,7 @@ class Function:
         lines = lines[1:] if lines and not lines[0].strip() else lines
         margin = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
         body = "\n".join(line[margin:] if not line[:margin].strip() else line for line in lines) + "\n"
+        self.body = body
         linecache.cache[self.file] = (len(body), None, body.splitlines(True), self.file)
         space = types.ModuleType(module)
         sys.modules[module] = space
@@ -616,7 +618,7 @@ def answer(functions, header, data):
     operation = header["operation"]
     if operation == "load":
         function = functions[header["id"]] = Function(header)
-        return {"aggregate": function.aggregate, "modes": function.modes}, []
+        return {"aggregate": function.aggregate, "modes": function.modes, "native": function.native}, []
     if operation == "forget":
         functions.pop(header["id"], None)
         sys.modules.pop("partita_" + header["id"], None)
@@ -666,6 +668,3 @@ def main():
         rest = b"".join(out)
         channel.sendall(struct.pack("<IQ", len(reply_bytes), len(rest)) + reply_bytes)
         channel.sendall(rest)
-
-
-main()

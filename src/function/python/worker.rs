@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 use crate::function::call::Environment;
 use crate::memory::{bytes, resident};
 
-/// The program of every worker.
-const PROGRAM: &str = include_str!("worker.py");
+/// The program of every worker: what it answers, how it reads functions that run natively, and the call of both.
+const PROGRAM: &str = concat!(include_str!("worker.py"), include_str!("native/tree.py"), "\n\nmain()\n");
 
 /// How often somebody who waits for a worker looks whether the query was cancelled, time is up, or memory is.
 const TICK: Duration = Duration::from_millis(20);
@@ -145,11 +145,7 @@ impl Worker {
     pub(super) fn error(mut self, broken: Broken, function: &str) -> Error {
         match broken {
             Broken::Cancelled => Error::cancelled(),
-            Broken::Timeout(timeout) => Error::data(format!(
-                "function '{function}' took more than {} s for a batch, which is function_timeout",
-                timeout.as_secs_f64()
-            ))
-            .with_hint("SET function_timeout = '10m' gives it more time, 'none' all of it"),
+            Broken::Timeout(timeout) => too_late(function, timeout),
             Broken::Memory(limit) => out_of_memory(function, limit),
             Broken::Io(error) => Error::io(format!("the Python worker of '{function}' cannot be reached"), error),
             Broken::Gone => Error::data(format!("the Python worker of '{function}' {}", self.end())),
@@ -172,6 +168,12 @@ impl Worker {
         }
         "closed its socket".to_string()
     }
+}
+
+pub(super) fn too_late(function: &str, timeout: Duration) -> Error {
+    let seconds = timeout.as_secs_f64();
+    Error::data(format!("function '{function}' took more than {seconds} s for a batch, which is function_timeout"))
+        .with_hint("SET function_timeout = '10m' gives it more time, 'none' all of it")
 }
 
 pub(super) fn out_of_memory(function: &str, limit: u64) -> Error {

@@ -194,7 +194,7 @@ fn python(environment: &Environment) -> String {
 }
 
 /// Runs what blocks this thread. A runtime of several threads moves its other tasks elsewhere meanwhile.
-fn blocking<T>(run: impl FnOnce() -> T) -> T {
+pub(super) fn blocking<T>(run: impl FnOnce() -> T) -> T {
     match Handle::try_current() {
         Ok(handle) if handle.runtime_flavor() == RuntimeFlavor::MultiThread => block_in_place(run),
         _ => run(),

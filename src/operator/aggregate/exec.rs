@@ -10,7 +10,7 @@ use datafusion::physical_plan::aggregates::{AggregateExec, AggregateOutputMode};
 use super::shape::{Shape, quantile};
 use super::stream::Aggregation;
 use super::whole;
-use crate::operator::stand_in::{StandIn, Task};
+use crate::operator::stand_in::{Execution, StandIn};
 
 /// An aggregate of the engine that goes through disk where the budget refuses its state: a final or single one with
 /// groups, or any without groups that takes a quantile.
@@ -30,7 +30,6 @@ impl StandIn for Aggregate {
 
     const NAME: &'static str = "SpillingAggregateExec";
     const PREFIX: &'static str = "Spilling";
-    const KEEPS_ORDER: bool = false;
 
     fn of(engine: Arc<AggregateExec>) -> Result<Option<Self>> {
         let shape = Arc::new(Shape::new(&engine)?);
@@ -41,7 +40,12 @@ impl StandIn for Aggregate {
         &self.engine
     }
 
-    fn rows(&self, input: SendableRecordBatchStream, task: Task) -> Result<SendableRecordBatchStream> {
+    fn keeps_order(&self) -> bool {
+        false
+    }
+
+    fn rows(&self, execution: Execution<'_>) -> Result<SendableRecordBatchStream> {
+        let (input, task) = execution.begin()?;
         let aggregation = Aggregation {
             shape: Arc::clone(&self.shape),
             loan: task.loan(),

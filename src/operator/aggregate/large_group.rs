@@ -28,7 +28,7 @@ use crate::operator::spill::{Segment, rows_of};
 /// functions merge their states, which have to fit.
 pub(super) async fn result(aggregation: &Aggregation, states: Vec<Segment>) -> Result<RecordBatch> {
     let shape = &aggregation.shape;
-    let read = || rows_of(states.clone(), Arc::clone(shape.state()));
+    let read = || rows_of(states.clone(), Arc::clone(shape.state()), aggregation.loan.share());
     let width = shape.groups().fields().len();
     let mut columns = match states.first() {
         Some(first) => first.read()?.slice(0, 1).columns()[..width].to_vec(),

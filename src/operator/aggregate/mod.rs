@@ -25,3 +25,4 @@ mod table;
 mod whole;
 
 pub(crate) use exec::{Aggregate, keeps_every_value};
+pub(crate) use shape::grows_with_rows;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray};
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{Accumulator, GroupsAccumulator};
@@ -120,6 +120,13 @@ impl Shape {
         self.copies() > 1
     }
 
+    /// Whether the state of that function is a list of all values.
+    pub(super) fn is_list(&self, function: usize) -> bool {
+        let fields = self.functions[function].state_fields();
+        let is_list = fields.is_ok_and(|fields| fields.iter().any(|field| field.data_type().is_list()));
+        is_list && !self.functions[function].is_distinct()
+    }
+
     /// How many times the bytes that states tell of themselves they take at most. Lists are copied where states are
     /// written and results are made; texts have room to grow, which they do not tell, and so has the copy of them.
     pub(super) fn copies(&self) -> usize {
@@ -152,10 +159,31 @@ impl Shape {
         rows == Rows::States || !self.input_is_raw
     }
 
-    /// A batch of groups with their states, as it is written to disk.
-    pub(super) fn as_states(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+    /// Whether each of such rows can be a group with its states by itself: not where a row makes a sketch of many bytes.
+    pub(super) fn can_be_states(&self, rows: Rows) -> bool {
+        let is_small = |field: &FieldRef| !field.data_type().is_nested() && !is_binary(field.data_type());
+        let is_small = |function: &Arc<AggregateFunctionExpr>| {
+            grows_with_rows(function) || function.state_fields().is_ok_and(|fields| fields.iter().all(is_small))
+        };
+        self.has_states(rows) || (self.group_by.is_single() && self.functions.iter().all(is_small))
+    }
+
+    /// A batch of groups with their states, each row one by itself, as it is written to disk.
+    pub(super) fn as_states(&self, batch: &RecordBatch, rows: Rows) -> Result<RecordBatch> {
+        let columns = if self.has_states(rows) { batch.columns().to_vec() } else { self.states_of_rows(batch)? };
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.state), batch.columns().to_vec(), &options)?)
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.state), columns, &options)?)
+    }
+
+    fn states_of_rows(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
+        let Evaluated { groups, arguments, .. } = self.evaluate(batch, Rows::Input)?;
+        let mut columns: Vec<_> = groups.into_iter().take(1).flatten().collect();
+        for (function, (mut values, filter)) in self.functions.iter().zip(arguments) {
+            // The share of a quantile is no part of its state, and the engine fails where it is there.
+            values.truncate(if quantile(function).is_some() { 1 } else { values.len() });
+            columns.extend(accumulator(function)?.convert_to_state(&values, filter.as_ref())?);
+        }
+        Ok(columns)
     }
 
     pub(super) fn evaluate(&self, batch: &RecordBatch, rows: Rows) -> Result<Evaluated> {
@@ -196,6 +224,16 @@ fn percentile(function: &AggregateFunctionExpr) -> Option<f64> {
     let is_descending = function.order_bys().first().is_some_and(|order| order.options.descending);
     let share = if is_descending { 1.0 - share } else { share };
     (0.0..=1.0).contains(&share).then_some(share)
+}
+
+/// Whether the state of a group grows with each of its rows: to aggregate some rows first makes nothing smaller.
+pub(crate) fn grows_with_rows(function: &AggregateFunctionExpr) -> bool {
+    let gathers = matches!(function.fun().name(), "array_agg" | "string_agg") && !function.is_distinct();
+    gathers || quantile(function).is_some()
+}
+
+fn is_binary(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_))
 }
 
 fn named(field: &Arc<datafusion::arrow::datatypes::Field>, index: usize) -> Column {

@@ -75,7 +75,7 @@ impl Aggregation {
         while let Some(batch) = input.next().await {
             let batch = batch?;
             if let (true, Some(disk)) = (passes, &mut disk) {
-                disk.push(self.shape.as_states(&batch)?).await?;
+                disk.push(self.shape.as_states(&batch, rows)?).await?;
                 continue;
             }
             seen += batch.num_rows();
@@ -112,10 +112,10 @@ impl Aggregation {
         bytes > self.loan.modest() && bytes / table.groups().max(1) > LONG
     }
 
-    /// Whether rows that are states already go to disk as they are, from the first time on that memory is refused: where
-    /// most are groups of their own, looking for groups among the later ones is work for nothing.
+    /// Whether rows go to disk as states of their own, from the first time on that memory is refused: where most are
+    /// groups of their own, looking for groups among the later ones is work for nothing.
     fn passes(&self, table: &Table, seen: usize, rows: Rows) -> bool {
-        self.shape.has_states(rows) && (self.shape.keeps_values() || table.groups() > seen / 2)
+        self.shape.can_be_states(rows) && (self.shape.keeps_values() || table.groups() > seen / 2)
     }
 
     /// Writes the states of all groups; the table is empty then.
@@ -160,7 +160,8 @@ impl Rest {
         if is_one_group && self.aggregation.shape.takes_quantile() && bytes > self.aggregation.loan.modest() {
             return self.large_group(partition).await;
         }
-        let states = rows_of(partition.segments.clone(), Arc::clone(self.aggregation.shape.state()));
+        let (schema, ahead) = (Arc::clone(self.aggregation.shape.state()), self.aggregation.loan.share());
+        let states = rows_of(partition.segments.clone(), schema, ahead);
         let filled = self.aggregation.fill(states, Rows::States, level, !is_one_group && level < DEEPEST).await;
         match filled {
             Err(DataFusionError::ResourcesExhausted(_)) if is_one_group => self.large_group(partition).await,

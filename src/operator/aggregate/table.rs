@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::ArrayRef;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::array::{Array, ArrayData, ArrayRef};
+use datafusion::arrow::buffer::Buffer;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
@@ -11,6 +12,7 @@ use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group
 use datafusion::physical_plan::aggregates::order::GroupOrdering;
 
 use super::shape::{Evaluated, Rows, Shape};
+use crate::operator::spill::compact;
 
 /// A hash table of groups with an accumulator for each function.
 pub(super) struct Table {
@@ -19,6 +21,8 @@ pub(super) struct Table {
     accumulators: Vec<Box<dyn GroupsAccumulator>>,
     /// The group of each row of the batch at hand.
     indices: Vec<usize>,
+    /// The bytes of texts that accumulators of lists hold on to, and do not count.
+    texts: usize,
 }
 
 impl Table {
@@ -28,6 +32,7 @@ impl Table {
             accumulators: shape.accumulators()?,
             shape: Arc::clone(shape),
             indices: Vec::new(),
+            texts: 0,
         })
     }
 
@@ -40,7 +45,13 @@ impl Table {
     }
 
     pub(super) fn add(&mut self, batch: &RecordBatch, rows: Rows) -> Result<()> {
-        let Evaluated { groups, arguments, merges } = self.shape.evaluate(batch, rows)?;
+        let Evaluated { groups, mut arguments, merges } = self.shape.evaluate(batch, rows)?;
+        for function in (0..arguments.len()).filter(|function| self.shape.is_list(*function)) {
+            for values in &mut arguments[function].0 {
+                *values = compact(ArrayRef::clone(values))?;
+                self.texts += groups.len() * text_bytes(&values.to_data());
+            }
+        }
         for groups in &groups {
             self.groups.intern(groups, &mut self.indices)?;
             let count = self.groups.len();
@@ -57,7 +68,7 @@ impl Table {
     /// The bytes it holds.
     pub(super) fn bytes(&self) -> usize {
         let states = self.accumulators.iter().map(|accumulator| accumulator.size()).sum::<usize>();
-        self.groups.size() + self.shape.copies() * states + size_of::<usize>() * self.indices.capacity()
+        self.groups.size() + self.texts + self.shape.copies() * states + size_of::<usize>() * self.indices.capacity()
     }
 
     /// The most bytes it may hold while it takes `rows` more rows: a hash table that is full is copied to one twice as
@@ -73,6 +84,7 @@ impl Table {
         let states = self.emit(Arc::clone(self.shape.state()), |accumulator| accumulator.state(EmitTo::All))?;
         self.groups.clear_shrink(0);
         self.indices = Vec::new();
+        self.texts = 0;
         Ok(states)
     }
 
@@ -93,5 +105,34 @@ impl Table {
             columns.extend(values(accumulator)?);
         }
         Ok(RecordBatch::try_new(schema, columns)?)
+    }
+}
+
+/// The bytes of the texts that views point at, in the array or in any list or struct of it. A list keeps arrays as they
+/// come and counts their views alone.
+fn text_bytes(values: &ArrayData) -> usize {
+    let own = match values.data_type() {
+        // The first buffer is that of the views.
+        DataType::Utf8View | DataType::BinaryView => values.buffers().iter().skip(1).map(Buffer::len).sum(),
+        _ => 0,
+    };
+    own + values.child_data().iter().map(text_bytes).sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::{ListArray, StringViewArray};
+    use datafusion::arrow::buffer::OffsetBuffer;
+    use datafusion::arrow::datatypes::Field;
+
+    use super::*;
+
+    #[test]
+    fn texts_count_where_they_are() {
+        let words: StringViewArray = ["short", "longer than what a view has room for"].into_iter().map(Some).collect();
+        assert_eq!(text_bytes(&words.to_data()), 36);
+        let field = Arc::new(Field::new_list_field(DataType::Utf8View, true));
+        let list = ListArray::new(field, OffsetBuffer::from_lengths([2]), Arc::new(words), None);
+        assert_eq!(text_bytes(&list.to_data()), 36);
     }
 }

@@ -55,7 +55,7 @@ async fn states(aggregation: &Aggregation, mut input: SendableRecordBatchStream,
     let shape = &aggregation.shape;
     if shape.has_states(Rows::Input) {
         while let Some(batch) = input.next().await.transpose()? {
-            sink.push(shape.as_states(&batch)?, aggregation).await?;
+            sink.push(shape.as_states(&batch, Rows::Input)?, aggregation).await?;
         }
         return Ok(());
     }

@@ -51,7 +51,7 @@ async fn join_block(
 ) -> Result<()> {
     let shape = &pairs.join.shape;
     let block = MemoryStream::try_new(block, Arc::clone(shape.build()), None)?;
-    let probe = rows_of(probe.segments.clone(), Arc::clone(shape.probe()));
+    let probe = rows_of(probe.segments.clone(), Arc::clone(shape.probe()), loan.share());
     let probe = if met.is_some() { number_rows(probe) } else { probe };
     let schema = probe.schema();
     let (block, probe) = (plan_of(Box::pin(block)), plan_of(ProbeSide::new(probe).lend(schema, loan)));
@@ -87,7 +87,7 @@ fn gives_pairs(join_type: JoinType) -> bool {
 /// Sends the probe rows that come out for having met somebody, or nobody.
 async fn finish(pairs: &PairJoin<'_>, probe: Partition, met: Met) -> Result<()> {
     let shape = &pairs.join.shape;
-    let (mut rows, mut first) = (rows_of(probe.segments, Arc::clone(shape.probe())), 0);
+    let (mut rows, mut first) = (rows_of(probe.segments, Arc::clone(shape.probe()), pairs.join.loan().share()), 0);
     while let Some(batch) = rows.next().await {
         let batch = batch?;
         let met = met.of(first, batch.num_rows());

@@ -231,7 +231,7 @@ impl PairJoin<'_> {
     }
 
     fn sides(&self, pair: Pair) -> (SendableRecordBatchStream, SendableRecordBatchStream) {
-        let probe = rows_of(pair.probe.segments, Arc::clone(self.join.shape.probe()));
+        let probe = rows_of(pair.probe.segments, Arc::clone(self.join.shape.probe()), self.join.loan().share());
         (self.build_rows(pair.build.segments), probe)
     }
 
@@ -261,7 +261,7 @@ impl PairJoin<'_> {
     /// The build rows of `segments`, without those that a `NOT IN` leaves out.
     pub(super) fn build_rows(&self, segments: Vec<Segment>) -> SendableRecordBatchStream {
         let schema = self.join.shape.build();
-        let rows = rows_of(segments, Arc::clone(schema));
+        let rows = rows_of(segments, Arc::clone(schema), self.join.loan().share());
         let Some(key) = self.not_null.clone() else { return rows };
         let rows = rows.and_then(move |batch| futures::future::ready(with_key(&key, &batch)));
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(schema), rows))

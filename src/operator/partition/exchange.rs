@@ -18,6 +18,8 @@ use datafusion::physical_plan::{
 use super::deal::deal;
 use super::map::MapExec;
 use super::only;
+use crate::operator::repartition::Repartition;
+use crate::operator::stand_in::stand_in;
 
 /// How rows find their partition.
 #[derive(Debug, Clone)]
@@ -34,7 +36,7 @@ pub(crate) enum Exchange {
 ///
 /// ```text
 /// ExchangeExec: RoundRobin(8)
-///   └ (inside) RepartitionExec: partitioning=RoundRobinBatch(8)
+///   └ (inside) SpillingRepartitionExec: partitioning=RoundRobinBatch(8)
 ///   └ (inside)   the first batches in eight slices each
 ///   its input
 /// ```
@@ -42,7 +44,7 @@ pub(crate) enum Exchange {
 pub(crate) struct ExchangeExec {
     input: Arc<dyn ExecutionPlan>,
     exchange: Exchange,
-    inside: Arc<RepartitionExec>,
+    inside: Arc<dyn ExecutionPlan>,
     properties: Arc<PlanProperties>,
 }
 
@@ -62,7 +64,9 @@ impl ExchangeExec {
         // Of the input's own properties, which the slices do not change.
         let equivalences = RepartitionExec::try_new(Arc::clone(&input), partitioning.clone())?;
         let properties = PlanProperties::clone(equivalences.properties()).with_partitioning(partitioning);
-        Ok(Self { input, exchange, inside: Arc::new(inside), properties: Arc::new(properties) })
+        let inside: Arc<dyn ExecutionPlan> = Arc::new(inside);
+        let inside = stand_in::<Repartition>(&inside)?.unwrap_or(inside);
+        Ok(Self { input, exchange, inside, properties: Arc::new(properties) })
     }
 }
 

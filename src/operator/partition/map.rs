@@ -100,7 +100,7 @@ impl MapExec {
 }
 
 /// The error for a panic.
-pub(super) fn panicked(what: &str, partition: Option<usize>, panic: &(dyn Any + Send)) -> Error {
+pub(in crate::operator) fn panicked(what: &str, partition: Option<usize>, panic: &(dyn Any + Send)) -> Error {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
     let place = partition.map(|number| format!(" in partition {number}")).unwrap_or_default();

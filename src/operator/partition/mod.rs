@@ -8,6 +8,7 @@ mod pick;
 
 pub(crate) use drive::{boxed, drive};
 pub(crate) use exchange::{Exchange, ExchangeExec};
+pub(in crate::operator) use map::panicked;
 pub(crate) use map::{MapExec, MapFunction};
 pub(crate) use pick::PickExec;
 
@@ -32,7 +33,7 @@ fn is_chain(plan: &Arc<dyn ExecutionPlan>) -> bool {
     match plan.children()[..] {
         [] => true,
         [child] => {
-            let exchanges = plan.name() == "RepartitionExec" || plan.is::<ExchangeExec>();
+            let exchanges = plan.name().ends_with("RepartitionExec") || plan.is::<ExchangeExec>();
             !exchanges && partitions(plan) == partitions(child) && is_chain(child)
         }
         _ => false,

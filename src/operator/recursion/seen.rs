@@ -7,6 +7,7 @@ use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::{NullEquality, Result};
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::EmitTo;
 use datafusion::physical_expr::expressions::Column;
@@ -69,39 +70,73 @@ impl Seen {
         first: RecordBatch,
         input: SendableRecordBatchStream,
     ) -> Result<Vec<Partition>> {
-        let mut partitioner = Partitioner::new(&self.side, self.loan.share(), &self.context, &self.figures)?;
-        if let Rows::Disk(seen) = &self.rows {
-            partitioner = partitioner.into_partitions(seen.len());
+        let count = match &self.rows {
+            Rows::Disk(partitions) => Some(partitions.len()),
+            Rows::Memory(_) => None,
+        };
+        self.split_again(0, count, Some(first), input).await
+    }
+
+    /// Splits rows that were split `level` times before, into so many partitions or as many as memory is good for.
+    pub(super) async fn split_again(
+        &mut self,
+        level: usize,
+        count: Option<usize>,
+        first: Option<RecordBatch>,
+        input: SendableRecordBatchStream,
+    ) -> Result<Vec<Partition>> {
+        let Side { schema, keys, nulls, .. } = &self.side;
+        let side = Side { schema: Arc::clone(schema), keys: keys.clone(), nulls: *nulls, level };
+        let mut partitioner = Partitioner::new(&side, self.loan.share(), &self.context, &self.figures)?;
+        if let Some(count) = count {
+            partitioner = partitioner.into_partitions(count);
         }
-        partitioner.push(first).await?;
+        if let Some(first) = first {
+            partitioner.push(first).await?;
+        }
         Ok(partitioner.split(input).await?.partitions)
     }
 
-    /// The rows of one partition on disk, in memory. Errors: they do not fit.
-    pub(super) fn load(&self, partition: usize) -> Result<RowSet> {
+    /// The rows of `segments` in memory; none where the budget refuses. Errors: it does, and they are not to be split.
+    pub(super) fn load(&self, segments: &[Segment], can_split: bool) -> Result<Option<RowSet>> {
         let mut rows = RowSet::new(&self.side.schema)?;
-        for segment in self.segments(partition) {
-            self.loan.reserve_last(rows.bytes_with(segment.rows) + segment.bytes)?;
+        for segment in segments {
+            if !self.reserve(rows.bytes_with(segment.rows) + segment.bytes, can_split)? {
+                return Ok(None);
+            }
             rows.fresh(&segment.read()?)?;
         }
-        Ok(rows)
+        Ok(Some(rows))
     }
 
-    fn segments(&self, partition: usize) -> &[Segment] {
+    /// Those on disk that have the same hash.
+    pub(super) fn segments(&self, partition: usize) -> &[Segment] {
         match &self.rows {
             Rows::Disk(partitions) => partitions.get(partition).map_or(&[], |partition| &partition.segments),
             Rows::Memory(_) => &[],
         }
     }
 
-    /// Room for the rows of a partition that are in memory, with `more` of them.
-    pub(super) fn reserve(&self, rows: &RowSet, more: usize) -> Result<()> {
-        self.loan.reserve_last(rows.bytes_with(more))
+    /// Room for so many bytes in all. Errors: there is none, and the rows are not to be split.
+    pub(super) fn reserve(&self, bytes: usize, can_split: bool) -> Result<bool> {
+        match can_split {
+            true => Ok(self.loan.reserve(bytes).is_ok()),
+            false => self.loan.reserve_last(bytes).map(|()| true),
+        }
     }
 
-    /// Gives the room of a loaded partition back, and adds what was new in it.
-    pub(super) fn extend(&mut self, partition: usize, fresh: Vec<Segment>) {
+    /// An empty reservation, for what is read.
+    pub(super) fn share(&self) -> MemoryReservation {
+        self.loan.share()
+    }
+
+    /// Gives the room of loaded rows back.
+    pub(super) fn give_back(&self) {
         self.loan.shrink_to(0);
+    }
+
+    /// Adds what was new in a partition.
+    pub(super) fn extend(&mut self, partition: usize, fresh: Vec<Segment>) {
         if let Rows::Disk(partitions) = &mut self.rows
             && let Some(partition) = partitions.get_mut(partition)
         {
@@ -150,7 +185,7 @@ impl RowSet {
     }
 
     /// The most bytes it may hold while it takes `more` rows: a hash table that is full is copied to a larger one.
-    fn bytes_with(&self, more: usize) -> usize {
+    pub(super) fn bytes_with(&self, more: usize) -> usize {
         let rows = self.rows.len();
         let buckets = (rows * 8 / 7).next_power_of_two();
         if rows + more > buckets / 8 * 7 { 2 * self.bytes() } else { self.bytes() }

@@ -65,7 +65,7 @@ pub(super) struct Step {
 impl Step {
     pub(super) fn stream(self, schema: SchemaRef) -> SendableRecordBatchStream {
         let Self { held, segments, reservation, .. } = self;
-        let on_disk = rows_of(segments, Arc::clone(&schema));
+        let on_disk = rows_of(segments, Arc::clone(&schema), reservation.new_empty());
         let held = futures::stream::iter(held).map(move |batch| {
             reservation.shrink(get_record_batch_memory_size(&batch).min(reservation.size()));
             Ok(batch)

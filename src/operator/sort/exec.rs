@@ -9,7 +9,7 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 
 use super::chunk::Keys;
 use super::sorter::Sort;
-use crate::operator::stand_in::{StandIn, Task};
+use crate::operator::stand_in::{Execution, StandIn};
 
 /// A sort of all rows, of each partition or of the one there is, by way of the disk if need be.
 ///
@@ -23,7 +23,6 @@ impl StandIn for Sorting {
 
     const NAME: &'static str = "SpillingSortExec";
     const PREFIX: &'static str = "Spilling";
-    const KEEPS_ORDER: bool = false;
 
     fn of(sort: Arc<SortExec>) -> Result<Option<Self>> {
         let possible = sort.fetch().is_none()
@@ -36,7 +35,12 @@ impl StandIn for Sorting {
         &self.0
     }
 
-    fn rows(&self, input: SendableRecordBatchStream, task: Task) -> Result<SendableRecordBatchStream> {
+    fn keeps_order(&self) -> bool {
+        false
+    }
+
+    fn rows(&self, execution: Execution<'_>) -> Result<SendableRecordBatchStream> {
+        let (input, task) = execution.begin()?;
         Ok(Sort::new(task, self.0.expr().clone()).stream(input))
     }
 }

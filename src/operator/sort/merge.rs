@@ -45,7 +45,7 @@ impl Merge<'_> {
             self.sort.figures.blocks.add(width);
         }
         let chunks = chunks.into_iter().map(|chunk| self.rows_of_chunk(chunk));
-        let runs = runs.into_iter().map(|run| batches_of(run, Arc::clone(self.schema)));
+        let runs = runs.into_iter().map(|run| batches_of(run, Arc::clone(self.schema), None));
         self.merge(chunks.chain(runs).collect())
     }
 
@@ -83,7 +83,8 @@ impl Merge<'_> {
     }
 
     async fn to_disk(&self, runs: Vec<Vec<Segment>>) -> Result<Vec<Segment>> {
-        let mut rows = self.merge(runs.into_iter().map(|run| batches_of(run, Arc::clone(self.schema))).collect())?;
+        let mut rows =
+            self.merge(runs.into_iter().map(|run| batches_of(run, Arc::clone(self.schema), None)).collect())?;
         let mut spool = Spool::create(&self.sort.context, &self.sort.figures)?;
         while let Some(batch) = rows.next().await {
             spool.push(&batch?)?;

@@ -13,6 +13,7 @@ use datafusion::common::Result;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::utils::memory::get_record_batch_memory_size;
 use datafusion::execution::disk_manager::DiskManager;
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::execution::spill_file::{SpillFile, SpillWriter};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::metrics::SpillMetrics;
@@ -141,15 +142,25 @@ fn unreadable(error: std::io::Error) -> Error {
 /// While a batch is worked on, the next one is read. Segments of few rows come out together, for what follows takes its
 /// time by the batch; what comes out is no larger than what a segment may be. Those of dictionaries and of nested values
 /// do not: dictionaries might not fit into one.
-pub(in crate::operator) fn rows_of(segments: Vec<Segment>, schema: SchemaRef) -> SendableRecordBatchStream {
+///
+/// `ahead` is what reserves the batch that is read while nobody has asked for it yet.
+pub(in crate::operator) fn rows_of(
+    segments: Vec<Segment>,
+    schema: SchemaRef,
+    ahead: MemoryReservation,
+) -> SendableRecordBatchStream {
     let alone = |kind: &DataType| matches!(kind, DataType::Dictionary(..)) || kind.is_nested();
     let together = !schema.fields().iter().any(|field| alone(field.data_type()));
-    read(Reader { segments: segments.into_iter().peekable(), open: None, together }, schema)
+    read(Reader { segments: segments.into_iter().peekable(), open: None, together, ahead: Some(ahead) }, schema)
 }
 
-/// The same, a batch for each segment.
-pub(in crate::operator) fn batches_of(segments: Vec<Segment>, schema: SchemaRef) -> SendableRecordBatchStream {
-    read(Reader { segments: segments.into_iter().peekable(), open: None, together: false }, schema)
+/// The same, a batch for each segment. Without `ahead` the caller has reserved what is read.
+pub(in crate::operator) fn batches_of(
+    segments: Vec<Segment>,
+    schema: SchemaRef,
+    ahead: Option<MemoryReservation>,
+) -> SendableRecordBatchStream {
+    read(Reader { segments: segments.into_iter().peekable(), open: None, together: false, ahead }, schema)
 }
 
 fn read(reader: Reader, schema: SchemaRef) -> SendableRecordBatchStream {
@@ -184,29 +195,39 @@ struct Reader {
     open: Option<(Arc<dyn SpillFile>, File)>,
     /// Whether small segments come out together.
     together: bool,
+    ahead: Option<MemoryReservation>,
 }
 
 impl Reader {
     /// The rows of one segment, and of those behind it that are small enough to be joined to it.
     fn next(&mut self) -> Result<Option<RecordBatch>> {
-        let Some(first) = self.segments.next() else { return Ok(None) };
-        let (mut rows, mut bytes) = (first.rows, first.bytes);
-        let mut batches = vec![self.read(&first)?];
+        let segments = self.next_segments();
+        let bytes = segments.iter().map(|segment| segment.bytes).sum::<usize>();
+        if let Some(ahead) = &self.ahead {
+            // Pieces and what they are joined to are there at once.
+            ahead.resize(if segments.len() > 1 { 2 * bytes } else { bytes });
+        }
+        let batches = segments.iter().map(|segment| self.read(segment)).collect::<Result<Vec<_>>>()?;
+        match &batches[..] {
+            [] => Ok(None),
+            [only] => Ok(Some(only.clone())),
+            [first, ..] => Ok(Some(concat_batches(&first.schema(), &batches)?)),
+        }
+    }
+
+    fn next_segments(&mut self) -> Vec<Segment> {
+        let mut segments = Vec::from_iter(self.segments.next());
+        let mut rows = segments.iter().map(|first| first.rows).sum::<usize>();
+        let mut bytes = segments.iter().map(|first| first.bytes).sum::<usize>();
         let together = self.together;
         let fits =
             |next: &Segment, rows, bytes| together && rows + next.rows <= ROWS && bytes + next.bytes <= BATCH_BYTES;
         while let Some(next) = self.segments.next_if(|next| fits(next, rows, bytes)) {
             rows += next.rows;
             bytes += next.bytes;
-            batches.push(self.read(&next)?);
+            segments.push(next);
         }
-        match (batches.len(), batches.pop()) {
-            (1, only) => Ok(only),
-            (_, last) => {
-                batches.extend(last);
-                Ok(Some(concat_batches(&batches[0].schema(), &batches)?))
-            }
-        }
+        segments
     }
 
     fn read(&mut self, segment: &Segment) -> Result<RecordBatch> {
@@ -224,8 +245,9 @@ mod tests {
     use std::fs::OpenOptions;
 
     use datafusion::arrow::array::{ArrayRef, Int64Array};
+    use datafusion::execution::memory_pool::MemoryConsumer;
     use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
-    use futures::TryStreamExt;
+    use futures::{StreamExt, TryStreamExt};
 
     use super::*;
     use crate::Error;
@@ -257,11 +279,18 @@ mod tests {
 
     #[tokio::test]
     async fn small_segments_come_out_together_in_their_order() {
-        let mut file = file(&TaskContext::default());
+        let context = TaskContext::default();
+        let mut file = file(&context);
         let segments: Vec<_> = (0..200).map(|i| file.append(&batch(i * 10)).unwrap()).collect();
         file.rest().unwrap();
         let schema = batch(0).schema();
-        let batches: Vec<_> = rows_of(segments, Arc::clone(&schema)).try_collect().await.unwrap();
+        let pool = Arc::clone(context.memory_pool());
+        let ahead = MemoryConsumer::new("ahead").register(&pool);
+        let mut rows = rows_of(segments, Arc::clone(&schema), ahead);
+        let mut batches = vec![rows.next().await.unwrap().unwrap()];
+        assert!((1..=2 * BATCH_BYTES).contains(&pool.reserved()), "{} bytes are reserved", pool.reserved());
+        batches.extend(rows.try_collect::<Vec<_>>().await.unwrap());
+        assert_eq!(pool.reserved(), 0);
         assert!(batches.len() < 200, "each came out alone");
         assert!(batches.iter().all(|batch| get_record_batch_memory_size(batch) <= BATCH_BYTES));
         let all: Vec<_> = (0..200).map(|i| batch(i * 10)).collect();

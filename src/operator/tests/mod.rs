@@ -4,6 +4,7 @@ mod aggregates;
 mod frames;
 mod oracle;
 mod recursions;
+mod repartitions;
 mod small_pool;
 mod sorts;
 mod windows;

@@ -8,7 +8,7 @@ use datafusion::physical_plan::ExecutionPlanProperties;
 use datafusion::physical_plan::windows::WindowAggExec;
 
 use super::stream::Windows;
-use crate::operator::stand_in::{StandIn, Task};
+use crate::operator::stand_in::{Execution, StandIn};
 
 /// A window operator of the engine that holds one partition at a time, and none that is larger than the budget.
 ///
@@ -21,7 +21,6 @@ impl StandIn for PartitionWindows {
 
     const NAME: &'static str = "SpillingWindowExec";
     const PREFIX: &'static str = "Spilling";
-    const KEEPS_ORDER: bool = true;
 
     fn of(window: Arc<WindowAggExec>) -> Result<Option<Self>> {
         Ok((!window.input().boundedness().is_unbounded()).then_some(Self(window)))
@@ -31,7 +30,12 @@ impl StandIn for PartitionWindows {
         &self.0
     }
 
-    fn rows(&self, input: SendableRecordBatchStream, task: Task) -> Result<SendableRecordBatchStream> {
+    fn keeps_order(&self) -> bool {
+        true
+    }
+
+    fn rows(&self, execution: Execution<'_>) -> Result<SendableRecordBatchStream> {
+        let (input, task) = execution.begin()?;
         let windows = Windows {
             window: Arc::clone(&self.0),
             loan: task.loan(),

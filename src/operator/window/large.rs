@@ -119,7 +119,7 @@ impl LargePartition {
         self.windows.loan.shrink_to(0);
         let backward = self.read_backward().await?;
         let segments = self.rows.take();
-        let rows = self.running(self.forward.clone(), rows_of(segments, self.input()))?;
+        let rows = self.running(self.forward.clone(), rows_of(segments, self.input(), self.windows.loan.share()))?;
         let schema = self.windows.schema();
         let assembly = Assembly { partition: self, values, rows, backward };
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::try_unfold(assembly, Assembly::next))))
@@ -153,7 +153,7 @@ impl LargePartition {
             return Ok(Backward::none());
         }
         // Each batch is turned by itself: two that came out together would change places.
-        let turned = turned(batches_of(self.rows.reversed(), self.input()));
+        let turned = turned(batches_of(self.rows.reversed(), self.input(), Some(self.windows.loan.share())));
         let mut rows = self.running(self.backward.clone(), turned)?;
         let width = self.input().fields().len();
         let mut spool = Spool::create(&self.windows.context, &self.windows.figures)?;

@@ -18,20 +18,36 @@ impl Budget {
         Arc::new(Self { loan, held: AtomicUsize::new(0) })
     }
 
-    /// Bytes that may be refused: what they are for can go to disk.
+    /// Bytes that may be refused: what they are for can go to disk. Room is left for what cannot.
     pub(super) fn ask(self: &Arc<Self>, bytes: usize) -> Option<Grant> {
-        self.loan.reserve(self.held.load(Ordering::Relaxed) + bytes).ok()?;
-        Some(self.grant(bytes))
+        let total = self.held.load(Ordering::Relaxed) + bytes;
+        let left = if total <= self.loan.modest() { 0 } else { self.loan.modest() };
+        let granted = self.loan.reserve(total + left);
+        self.loan.shrink_to(if granted.is_ok() { total } else { total - bytes });
+        granted.ok().map(|()| self.grant(bytes))
+    }
+
+    /// The same for what goes at once, most of the time: a little is not asked for.
+    pub(super) fn ask_for_now(self: &Arc<Self>, bytes: usize) -> Option<Grant> {
+        match self.held.load(Ordering::Relaxed) + bytes <= self.loan.modest() {
+            true => Some(self.insist(bytes)),
+            false => self.ask(bytes),
+        }
+    }
+
+    /// Bytes whatever the budget says: for a single batch that has to be looked at.
+    pub(super) fn insist(self: &Arc<Self>, bytes: usize) -> Grant {
+        self.loan.insist(self.held.load(Ordering::Relaxed) + bytes);
+        self.grant(bytes)
     }
 
     /// Bytes that there is no way without; an error only where the pool has no such room.
-    pub(super) fn take(self: &Arc<Self>, bytes: usize) -> Result<Grant> {
+    fn take(self: &Arc<Self>, bytes: usize) -> Result<Grant> {
         let total = self.held.load(Ordering::Relaxed) + bytes;
-        match total <= self.loan.modest() {
-            true => self.loan.insist(total),
-            false => self.loan.reserve_last(total)?,
+        if total > self.loan.modest() {
+            self.loan.reserve_last(total)?;
         }
-        Ok(self.grant(bytes))
+        Ok(self.insist(bytes))
     }
 
     fn grant(self: &Arc<Self>, bytes: usize) -> Grant {

@@ -8,7 +8,7 @@ use datafusion::physical_plan::windows::BoundedWindowAggExec;
 use datafusion::physical_plan::{ExecutionPlan, InputOrderMode};
 
 use super::stream::{Running, can_run};
-use crate::operator::stand_in::{StandIn, Task};
+use crate::operator::stand_in::{Execution, StandIn};
 
 /// Window functions that are found while rows are read.
 ///
@@ -21,7 +21,6 @@ impl StandIn for RunningWindows {
 
     const NAME: &'static str = "RunningWindowExec";
     const PREFIX: &'static str = "Running";
-    const KEEPS_ORDER: bool = true;
 
     fn of(window: Arc<BoundedWindowAggExec>) -> Result<Option<Self>> {
         let known = window.window_expr().iter().all(|function| can_run(function.as_ref()));
@@ -32,7 +31,12 @@ impl StandIn for RunningWindows {
         &self.0
     }
 
-    fn rows(&self, input: SendableRecordBatchStream, task: Task) -> Result<SendableRecordBatchStream> {
+    fn keeps_order(&self) -> bool {
+        true
+    }
+
+    fn rows(&self, execution: Execution<'_>) -> Result<SendableRecordBatchStream> {
+        let (input, task) = execution.begin()?;
         let running = Running {
             functions: self.0.window_expr().to_vec(),
             schema: self.0.schema(),

@@ -91,7 +91,7 @@ struct Walk {
 impl Walk {
     fn new(running: Running, input: SendableRecordBatchStream) -> Result<Self> {
         let budget = Budget::new(Arc::clone(&running.loan));
-        let others = budget.take(0)?;
+        let others = budget.insist(0);
         let room = Room { budget, context: Arc::clone(&running.context), figures: running.figures.clone() };
         let ways = ways(&running.functions, &input.schema(), &room)?;
         let (waiting, out) = (Log::new(&room), Cursor::default());
