@@ -44,7 +44,11 @@ impl MemoryPool for SmallPool {
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         let mut used = self.used.lock();
         if is_ours(reservation) && *used + additional > self.limit {
-            return Err(DataFusionError::ResourcesExhausted(format!("{used} of {} bytes are used", self.limit)));
+            return Err(DataFusionError::ResourcesExhausted(format!(
+                "{}: {used} of {} bytes are used",
+                reservation.consumer().name(),
+                self.limit
+            )));
         }
         *used += if is_ours(reservation) { additional } else { 0 };
         Ok(())

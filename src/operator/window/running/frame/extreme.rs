@@ -45,7 +45,7 @@ pub(super) struct Extreme {
 }
 
 impl Extreme {
-    /// None for any other function.
+    /// None for any other function, and for nested values, of which some do not compare.
     pub(super) fn new(function: &dyn WindowExpr, room: &Room) -> Result<Option<Self>> {
         let sliding = function.as_any().downcast_ref::<SlidingAggregateWindowExpr>();
         let Some(aggregate) = sliding.map(SlidingAggregateWindowExpr::get_aggregate_expr) else { return Ok(None) };
@@ -54,7 +54,11 @@ impl Extreme {
             "max" => Ordering::Greater,
             _ => return Ok(None),
         };
-        Ok(Some(Self::of(beyond, ScalarValue::try_from(aggregate.field().data_type())?, room)))
+        let data_type = aggregate.field().data_type().clone();
+        match data_type.is_nested() {
+            true => Ok(None),
+            false => Ok(Some(Self::of(beyond, ScalarValue::try_from(&data_type)?, room))),
+        }
     }
 
     fn of(beyond: Ordering, none: ScalarValue, room: &Room) -> Self {
