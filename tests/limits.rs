@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Each outgrows 128 MB in another operator.
-const QUERIES: [(&str, &str); 18] = [
+const QUERIES: [(&str, &str); 19] = [
     (
         "groups",
         "SELECT count(*), sum(s) FROM (SELECT l_orderkey, sum(l_quantity) AS s FROM lineitem GROUP BY l_orderkey)",
@@ -66,6 +66,13 @@ const QUERIES: [(&str, &str); 18] = [
          l_returnflag ORDER BY l_shipdate, l_orderkey, l_linenumber ROWS BETWEEN 2 PRECEDING AND 1 FOLLOWING) AS m, \
          sum(l_quantity) OVER w AS a FROM lineitem WINDOW w AS (PARTITION BY l_returnflag ORDER BY l_shipdate, l_orderkey, \
          l_linenumber))",
+    ),
+    // A frame had to fit.
+    (
+        "frames of millions of rows",
+        "SELECT count(*), max(m), sum(s) FROM (SELECT max(l_comment) OVER (ORDER BY l_orderkey, l_linenumber ROWS BETWEEN \
+         2000000 PRECEDING AND CURRENT ROW) AS m, sum(l_partkey) OVER (ORDER BY l_orderkey RANGE BETWEEN 1500000 PRECEDING \
+         AND 1000 PRECEDING) AS s FROM lineitem)",
     ),
     // A window on disk was read backward by batches of several segments, each of which was to be turned: other sums.
     (

@@ -79,7 +79,12 @@ impl Aggregation {
                 continue;
             }
             seen += batch.num_rows();
-            if !table.is_empty() && reserve(table.bytes_with(batch.num_rows())).is_err() {
+            if !table.is_empty()
+                && let Err(refusal) = reserve(table.bytes_with(batch.num_rows()))
+            {
+                if !can_split {
+                    return Err(refusal);
+                }
                 passes = self.passes(&table, seen, rows);
                 self.spill(&mut table, &side, &mut disk).await?;
             }

@@ -111,6 +111,13 @@ impl Table {
         self.answer(sql, true, "").await.0
     }
 
+    /// What a query by operators of ours that has to fail says.
+    pub(super) async fn error_of(&self, sql: &str) -> String {
+        let session = self.session(true);
+        let plan = session.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
+        collect(plan, session.task_ctx()).await.unwrap_err().to_string()
+    }
+
     /// Compares ours with the engine's, and tells how many files operators of the name have spilled.
     pub(super) async fn check(&self, sql: &str, operator: &str) -> usize {
         let (mut expected, _) = self.answer(sql, false, operator).await;

@@ -18,7 +18,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::numbered::Numbered;
 use super::picked::Picked;
-use super::running::{Running, can_run};
+use super::running::{Running, aggregate_of, can_run};
 use super::stream::Windows;
 use crate::error::Error;
 use crate::operator::spill::{Segment, Spool, batches_of, rows_of, unnamed};
@@ -85,7 +85,7 @@ impl LargePartition {
             self.forward.push(Arc::clone(function));
             return Ok(Way::Forward(self.forward.len() - 1));
         }
-        if let Some(backward) = function.get_reverse_expr().filter(|reverse| can_run(reverse.as_ref())) {
+        if let Some(backward) = backward(function) {
             self.backward.push(backward);
             return Ok(Way::Backward(self.backward.len() - 1));
         }
@@ -166,6 +166,14 @@ impl LargePartition {
         }
         Ok(Backward::new(spool.reversed()))
     }
+}
+
+/// The function over the opposite order, where it gives the same values and is found while rows are read.
+fn backward(function: &Arc<dyn WindowExpr>) -> Option<Arc<dyn WindowExpr>> {
+    // These have the values of the frame in their order.
+    let in_order =
+        aggregate_of(function.as_ref()).is_some_and(|it| matches!(it.fun().name(), "array_agg" | "string_agg"));
+    function.get_reverse_expr().filter(|reverse| !in_order && can_run(reverse.as_ref()))
 }
 
 /// The rows of `rows`, each batch from the last to the first.

@@ -71,8 +71,10 @@ impl Grant {
     /// Changes how many they are; an error only where the pool has no room for more.
     pub(super) fn set(&mut self, bytes: usize) -> Result<()> {
         match bytes.checked_sub(self.bytes) {
-            // Not even nothing is granted while another's batch is more than there is.
-            Some(0) => {}
+            // What is little by itself is counted, however full of rows the pool is: they can go to disk.
+            Some(more) if bytes <= self.budget.loan.modest() => {
+                self.bytes += std::mem::take(&mut self.budget.insist(more).bytes);
+            }
             Some(more) => self.bytes += std::mem::take(&mut self.budget.take(more)?.bytes),
             None => {
                 self.budget.give_back(self.bytes - bytes);

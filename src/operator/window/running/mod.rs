@@ -26,5 +26,6 @@ mod total;
 mod values;
 
 pub(crate) use exec::RunningWindows;
+pub(super) use frame::aggregate_of;
 pub(super) use parts::Changes;
 pub(super) use stream::{Running, can_run};
