@@ -27,7 +27,7 @@ mod value;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array};
 use datafusion::arrow::buffer::{BooleanBuffer, ScalarBuffer};
@@ -53,6 +53,9 @@ pub(super) struct Native {
 
 /// So many batches in vain, and nothing is tried any more.
 const MOST_MISSES: u32 = 8;
+
+/// A batch that took so long in vain is the last one: Python begins anew, and so does its time.
+const LONG_MISS: Duration = Duration::from_millis(500);
 
 /// The arguments of a batch.
 enum Arguments {
@@ -90,6 +93,7 @@ impl Native {
         {
             return Ok(None);
         }
+        let started = Instant::now();
         match blocking(|| self.run(columns, rows, environment)) {
             Ok(results) => {
                 let column = cast(&self.column(&results), returns).ok();
@@ -98,6 +102,9 @@ impl Native {
             }
             Err(Stop::Irregular) => {
                 self.count(true);
+                if started.elapsed() > LONG_MISS {
+                    self.misses.store(MOST_MISSES, Ordering::Relaxed);
+                }
                 Ok(None)
             }
             Err(Stop::Cancelled) => Err(Error::cancelled()),

@@ -57,7 +57,14 @@ class Tree:
     def __init__(self, node):
         self.node, arguments = node, node.args
         others = (arguments.posonlyargs, arguments.vararg, arguments.kwonlyargs, arguments.kwarg, arguments.defaults)
-        if any(others) or node.decorator_list:
+        if any(others) or node.decorator_list or getattr(node, "type_params", None):
+            raise Outside
+        # A yield anywhere, even in an annotation that is never looked at, makes a generator.
+        if any(isinstance(part, (ast.Yield, ast.YieldFrom)) for part in ast.walk(node)):
+            raise Outside
+        # Those of parameters are looked at when the function is made, and what they call may do anything.
+        annotations = [argument.annotation for argument in arguments.args] + [node.returns]
+        if any(isinstance(part, ast.Call) for it in annotations if it for part in ast.walk(it)):
             raise Outside
         # Variables are told by number, those of the parameters first.
         self.parameters = [argument.arg for argument in arguments.args]
