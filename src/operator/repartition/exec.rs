@@ -12,6 +12,7 @@ use datafusion::physical_plan::repartition::{BatchPartitioner, RepartitionExec};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use parking_lot::Mutex;
+use tokio::task::coop::consume_budget;
 
 use super::outputs::{Next, Outputs};
 use super::producer::Producer;
@@ -112,6 +113,8 @@ struct Reader {
 impl Reader {
     async fn next(self) -> Result<Option<(RecordBatch, Self)>> {
         self.producers.lock().run(&self.outputs);
+        // Of a queue that is never empty, batch would follow batch, and a query that was ended would not notice.
+        consume_budget().await;
         loop {
             match self.outputs.pop(self.index)? {
                 Next::Batch(batch) => {

@@ -91,7 +91,8 @@ impl Outputs {
     /// Adds rows to an output.
     pub(super) fn push(&self, index: usize, rows: RecordBatch) -> Result<()> {
         let mut output = self.outputs[index].lock();
-        if output.is_read {
+        // What came behind an error would wait for as long as the plan lives.
+        if output.is_read && output.error.is_none() {
             output.coalescer.push_batch(rows)?;
             self.arrive(index, &mut output)?;
         }
