@@ -21,7 +21,7 @@ use super::limit::machine;
 ///
 /// Both are tried first, and the slower one again for one batch in [`Codec::AGAIN`]. DuckDB chooses for its temporary
 /// files likewise (`TemporaryFileCompressionAdaptivity`).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Codec {
     wanted: SpillCompression,
     plain: Option<f64>,

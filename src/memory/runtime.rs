@@ -30,6 +30,7 @@ impl Memory {
         let folder = SpillFolder::create(spill_dir)?;
         allow_many_files();
         let budget = Arc::new(Budget::new(limit));
+        budget.watch();
         let spill_limit = spill_limit.or_else(|| folder.free_bytes().map(|free| free / 10 * 9)).unwrap_or(u64::MAX);
         let disk = DiskManagerBuilder::default()
             .with_mode(DiskManagerMode::Directories(vec![folder.path().to_path_buf()]))

@@ -6,7 +6,7 @@
 //! `SpillingSortExec` a sort of any number of rows, `TopRowsExec` the first rows of an order, however many,
 //! `SpillingWindowExec` window functions over partitions, however large, `RunningWindowExec` those that look at few rows,
 //! `SpillingRecursionExec` a recursive query, `SpillingRepartitionExec` rows dealt out to partitions anew. `LazyExec` starts a side of a join when it is
-//! wanted, `KeyFilterExec` leaves rows out that no join above has a partner for. `partition` has what frames do with partitions. What they share is in `spill` and `slot`.
+//! wanted, `KeyFilterExec` leaves rows out that no join above has a partner for, `SmallBatchesExec` is above a plan over long rows. `partition` has what frames do with partitions. What they share is in `spill` and `slot`.
 
 mod aggregate;
 mod commit;
@@ -20,6 +20,7 @@ mod recursion;
 mod repartition;
 mod sized_text;
 mod slot;
+mod small_batches;
 mod sort;
 mod spill;
 mod staging;
@@ -42,6 +43,7 @@ pub(crate) use partitioned_parquet::PartitionedParquet;
 pub(crate) use recursion::SpillingRecursionExec;
 pub(crate) use repartition::Repartition;
 pub(crate) use sized_text::SizedText;
+pub(crate) use small_batches::{SmallBatches, SmallBatchesExec};
 pub(crate) use sort::Sorting;
 pub(crate) use staging::Staging;
 pub(crate) use stand_in::stand_in;

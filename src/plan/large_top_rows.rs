@@ -11,6 +11,7 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::{ChildrenPropertiesMode, ExecutionPlan, ReplaceChildrenOptions};
 
+use super::row_width::row_width;
 use crate::operator::TopRowsExec;
 
 /// So many bytes of rows are left to the engine's heap, which cannot spill.
@@ -54,13 +55,15 @@ impl PhysicalOptimizerRule for LargeTopRows {
 /// The operator for a sort whose rows are many; `merged` is how many of all partitions together are wanted.
 fn large(node: &Arc<dyn ExecutionPlan>, merged: Option<usize>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let Some(sort) = node.downcast_ref::<SortExec>() else { return Ok(None) };
-    let Some(fetch) = sort.fetch().filter(|fetch| fetch.saturating_mul(row_bytes(&sort.schema())) > SMALL) else {
+    let Some(fetch) = sort.fetch() else { return Ok(None) };
+    let width = row_bytes(&sort.schema()).max(row_width(sort.input(), SMALL)?);
+    if fetch.saturating_mul(width) <= SMALL {
         return Ok(None);
-    };
+    }
     Ok(Some(Arc::new(TopRowsExec::new(sort.clone(), fetch, merged == Some(fetch))?)))
 }
 
-/// The bytes of a row, where nothing is known but its types.
+/// The bytes of a row by its types.
 fn row_bytes(schema: &Schema) -> usize {
     schema.fields().iter().map(|field| width(field.data_type())).sum()
 }

@@ -16,11 +16,13 @@ mod grouping_sets;
 mod interruptible_joins;
 mod joins_in_turn;
 mod large_top_rows;
+mod long_rows;
 mod merged_top_rows;
 mod mode;
 mod multiset_operations;
 mod paged_scans;
 mod partition;
+mod row_width;
 mod set_comparisons;
 mod shared;
 mod single_rows;
@@ -61,6 +63,7 @@ use grouping_sets::GroupingSets;
 use interruptible_joins::InterruptibleJoins;
 use joins_in_turn::JoinsInTurn;
 use large_top_rows::LargeTopRows;
+use long_rows::LongRows;
 use merged_top_rows::MergedTopRows;
 pub(crate) use mode::mode;
 use multiset_operations::MultisetOperations;
@@ -133,5 +136,6 @@ pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
     rules.push(Arc::new(SpillingRecursion));
     rules.push(Arc::new(SpillingRepartition));
     rules.push(Arc::new(InterruptibleJoins));
+    rules.push(Arc::new(LongRows));
     rules
 }

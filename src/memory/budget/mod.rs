@@ -1,15 +1,17 @@
 //! The engine's memory pool: a cap on the sum of all reservations, fair shares only when room is short.
 
 mod state;
+mod watch;
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use datafusion::common::Result as EngineResult;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit as PoolLimit, MemoryPool, MemoryReservation};
 use parking_lot::Mutex;
 
 use self::state::{Consumer, State};
+use self::watch::Watch;
 use super::evict::Evict;
 use super::limit::{MemoryLimit, bytes};
 use super::resident::Sampler;
@@ -31,7 +33,8 @@ use super::resident::Sampler;
 ///
 /// A consumer that cannot spill, or has no more than 4 MB, and would be refused for the sum alone, may take what is reserved but not really held:
 /// up to the whole of the limit, while the resident size is below the last eighth. Before anybody is refused for the
-/// resident size, the allocator gives back what is free ([`set_purge`](super::set_purge)).
+/// resident size, the allocator gives back what is free ([`set_purge`](super::set_purge)); so it does while nobody asks
+/// for anything, but operators decode and free (`watch`).
 ///
 /// ```text
 ///   0                    half                                     capacity
@@ -73,6 +76,7 @@ pub struct Budget {
     state: Mutex<State>,
     /// Held while tables leave for disk.
     eviction: Mutex<()>,
+    watch: OnceLock<Watch>,
 }
 
 /// One consumer of the budget: an operator of a running query.
@@ -115,7 +119,27 @@ impl Budget {
     pub fn new(limit: MemoryLimit) -> Self {
         let mut state = State::default();
         state.set_limit(limit);
-        Self { resident: Sampler::new(), state: Mutex::new(state), eviction: Mutex::new(()) }
+        Self { resident: Sampler::new(), state: Mutex::new(state), eviction: Mutex::new(()), watch: OnceLock::new() }
+    }
+
+    /// From now on a thread looks at the resident size, too, between one request and the next.
+    pub(crate) fn watch(self: &Arc<Self>) {
+        self.watch.get_or_init(|| Watch::start(Arc::downgrade(self)));
+    }
+
+    /// The resident size in bytes; when it is half way from where operators spill to the limit, free memory is given back.
+    fn look(&self) -> u64 {
+        let (high, limit) = {
+            let state = self.state.lock();
+            (state.high(), state.limit)
+        };
+        self.resident.below(high + (limit - high) / 2)
+    }
+
+    fn wake(&self) {
+        if let Some(watch) = self.watch.get() {
+            watch.wake();
+        }
     }
 
     /// Moves the limit. Tables leave for disk until it fits; what operators hold already stays held, and requests are
@@ -231,6 +255,7 @@ impl Budget {
 
     /// Grants a request (0), or tells how many bytes must leave for disk first.
     fn request(&self, reservation: &MemoryReservation, more: usize, evicted: bool) -> EngineResult<usize> {
+        self.wake();
         let high = self.state.lock().high();
         let resident = self.resident.below(high.saturating_sub(more as u64));
         let mut state = self.state.lock();
@@ -267,6 +292,7 @@ impl MemoryPool for Budget {
     }
 
     fn register(&self, consumer: &MemoryConsumer) {
+        self.wake();
         let holder = Holder { name: consumer.name().to_string(), spills: consumer.can_spill(), reserved: 0, peak: 0 };
         self.state.lock().consumers.insert(consumer.id(), Consumer { holder, evict: None });
     }

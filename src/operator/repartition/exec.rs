@@ -117,7 +117,8 @@ impl Reader {
         consume_budget().await;
         loop {
             match self.outputs.pop(self.index)? {
-                Next::Batch(batch) => {
+                Next::Batch(waiting) => {
+                    let batch = waiting.read()?;
                     self.baseline.record_output(batch.num_rows());
                     return Ok(Some((batch, self)));
                 }

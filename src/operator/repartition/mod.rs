@@ -12,8 +12,8 @@
 //! read more slowly grow meanwhile. Which row goes where is the engine's choice, which its joins and filters count on.
 //!
 //! The engine's own operator writes files without checksums, counts a batch's shared buffers for each of its pieces, and
-//! can wait for ever when several producers write to files that one output reads (apache/datafusion#24883). As there, a
-//! batch in the making has so many rows, however long: of an output, those are counted by the batch before.
+//! can wait for ever when several producers write to files that one output reads (apache/datafusion#24883); and it makes
+//! batches of so many rows, however long.
 
 mod exec;
 mod outputs;

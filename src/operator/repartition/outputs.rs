@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::common::utils::memory::get_record_batch_memory_size;
 use datafusion::common::{DataFusionError, Result};
-use datafusion::physical_plan::coalesce::LimitedBatchCoalescer;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::operator::spill::Queue;
+use crate::memory::Gather;
+use crate::operator::spill::{Queue, Waiting};
 use crate::operator::stand_in::Task;
 
 /// The rows on their way to all outputs.
@@ -24,9 +23,9 @@ pub(super) struct Outputs {
 
 struct Output {
     /// Makes batches of full size out of the pieces that come.
-    coalescer: LimitedBatchCoalescer,
-    /// The bytes of the last such batch: as much as may be in the making.
-    in_making: usize,
+    gather: Gather,
+    /// The bytes that are reserved for what is gathered.
+    gathered: usize,
     queue: Queue,
     /// Inputs that have not ended.
     inputs: usize,
@@ -34,9 +33,42 @@ struct Output {
     error: Option<Arc<DataFusionError>>,
 }
 
+impl Output {
+    /// Adds rows; whether a batch has become full.
+    fn push(&mut self, rows: RecordBatch) -> Result<bool> {
+        self.gather.push(rows)?;
+        let any = self.hand_on()?;
+        if self.gather.in_making() > self.gathered {
+            self.settle();
+        }
+        Ok(any)
+    }
+
+    /// No more rows come.
+    fn finish(&mut self) -> Result<()> {
+        self.gather.finish()?;
+        self.hand_on().map(|_| ())
+    }
+
+    /// Hands on the batches that are full; whether there are any.
+    fn hand_on(&mut self) -> Result<bool> {
+        let mut any = false;
+        while let Some(batch) = self.gather.next() {
+            self.queue.push(batch, self.gather.in_making())?;
+            any = true;
+        }
+        Ok(any)
+    }
+
+    fn settle(&mut self) {
+        self.gathered = if self.inputs > 0 { self.gather.in_making() } else { 0 };
+        self.queue.settle(self.gathered);
+    }
+}
+
 /// What an output has to read.
 pub(super) enum Next {
-    Batch(RecordBatch),
+    Batch(Waiting),
     NotYet,
     End,
 }
@@ -55,8 +87,8 @@ impl Outputs {
         let output = |task: &Task| {
             let size = task.context.session_config().batch_size();
             let queue = Queue::new(task.loan(), Arc::clone(&task.context), task.figures.clone());
-            let coalescer = LimitedBatchCoalescer::new(Arc::clone(schema), size, None);
-            Mutex::new(Output { coalescer, in_making: 0, queue, inputs, is_read: true, error: None })
+            let gather = Gather::new(Arc::clone(schema), size);
+            Mutex::new(Output { gather, gathered: 0, queue, inputs, is_read: true, error: None })
         };
         let arrived = tasks.iter().map(|_| Notify::new()).collect();
         Self { outputs: tasks.iter().map(output).collect(), arrived, room: Notify::new() }
@@ -93,18 +125,9 @@ impl Outputs {
         let mut output = self.outputs[index].lock();
         // What came behind an error would wait for as long as the plan lives.
         if output.is_read && output.error.is_none() {
-            output.coalescer.push_batch(rows)?;
-            self.arrive(index, &mut output)?;
-        }
-        Ok(())
-    }
-
-    /// Hands on the batches that are full.
-    fn arrive(&self, index: usize, output: &mut Output) -> Result<()> {
-        while let Some(batch) = output.coalescer.next_completed_batch() {
-            output.in_making = get_record_batch_memory_size(&batch);
-            output.queue.push(batch, output.in_making)?;
-            self.arrived[index].notify_one();
+            if output.push(rows)? {
+                self.arrived[index].notify_one();
+            }
         }
         Ok(())
     }
@@ -115,9 +138,7 @@ impl Outputs {
             let mut output = output.lock();
             output.inputs -= 1;
             if output.inputs == 0 && output.is_read {
-                output.coalescer.finish()?;
-                self.arrive(index, &mut output)?;
-                output.in_making = 0;
+                output.finish()?;
                 self.arrived[index].notify_one();
             }
         }
@@ -142,10 +163,10 @@ impl Outputs {
         if let Some(error) = &output.error {
             return Err(DataFusionError::from(error));
         }
-        let Some(batch) = output.queue.pop()? else {
+        let Some(batch) = output.queue.pop() else {
             return Ok(if output.inputs == 0 { Next::End } else { Next::NotYet });
         };
-        output.queue.settle(output.in_making);
+        output.settle();
         if output.queue.is_empty() {
             self.room.notify_waiters();
         }

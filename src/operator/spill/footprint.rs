@@ -1,9 +1,9 @@
 //! How much memory a hash join takes for the side that it holds: the engine's, and our table.
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray};
-use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::utils::memory::{RecordBatchMemoryCounter, estimate_memory_size};
+
+use crate::memory::copied_bytes;
 
 /// The size of a build side, in rows and bytes, and what joining with it takes.
 #[derive(Debug, Default)]
@@ -36,24 +36,6 @@ impl Footprint {
     pub(in crate::operator) fn while_building(&self) -> usize {
         self.rows_bytes() + self.copied + table_bytes(self.rows)
     }
-}
-
-/// What a copy of the rows of `array` takes: of views, the views alone.
-fn copied_bytes(array: &ArrayRef) -> usize {
-    match array.data_type() {
-        DataType::Utf8View | DataType::BinaryView => 16 * array.len() + array.len().div_ceil(8),
-        _ => array.to_data().get_slice_memory_size().unwrap_or_else(|_| array.get_array_memory_size()),
-    }
-}
-
-/// What the rows of `batch` take in buffers of their own, texts included.
-pub(super) fn row_bytes(batch: &RecordBatch) -> usize {
-    let texts = |column: &ArrayRef| match column.data_type() {
-        DataType::Utf8View => column.as_string_view().total_buffer_bytes_used(),
-        DataType::BinaryView => column.as_binary_view().total_buffer_bytes_used(),
-        _ => 0,
-    };
-    batch.columns().iter().map(|column| copied_bytes(column) + texts(column)).sum()
 }
 
 /// The hash table of `rows` rows with its chain, or the array that stands in for it where keys are dense, and the

@@ -19,11 +19,12 @@ use futures::StreamExt;
 use tokio::task::coop::consume_budget;
 
 use super::compact::compact;
-use super::footprint::{Footprint, row_bytes};
+use super::footprint::Footprint;
 use super::kept::Kept;
 use super::loan::{Loan, capacity};
 use super::metrics::SpillFigures;
 use super::segment::{Segment, SegmentFile};
+use crate::memory::row_bytes;
 
 /// How many partitions rows are split into at once, by the memory there is: the more, the sooner does a hash table over
 /// one of them fit the processor's cache; the fewer, the larger are the pieces on disk. Measured on joins at 512 MB: with

@@ -19,7 +19,7 @@ use super::spool::Spool;
 /// push ─► disk  disk  memory  disk  memory ─► pop
 /// ```
 pub(in crate::operator) struct Queue {
-    batches: VecDeque<Rows>,
+    batches: VecDeque<Waiting>,
     bytes: usize,
     loan: Arc<Loan>,
     context: Arc<TaskContext>,
@@ -28,9 +28,20 @@ pub(in crate::operator) struct Queue {
     spool: Option<Spool>,
 }
 
-enum Rows {
+/// A batch that has waited.
+pub(in crate::operator) enum Waiting {
     Memory(RecordBatch),
     Disk(Segment),
+}
+
+impl Waiting {
+    /// The batch; blocks the thread where it is on disk.
+    pub(in crate::operator) fn read(self) -> Result<RecordBatch> {
+        match self {
+            Self::Memory(batch) => Ok(batch),
+            Self::Disk(segment) => segment.read(),
+        }
+    }
 }
 
 impl Queue {
@@ -47,7 +58,7 @@ impl Queue {
         let more = get_record_batch_memory_size(&batch);
         if self.loan.reserve(self.bytes + more + others).is_ok() {
             self.bytes += more;
-            self.batches.push_back(Rows::Memory(batch));
+            self.batches.push_back(Waiting::Memory(batch));
             return Ok(());
         }
         let spool = match &mut self.spool {
@@ -55,26 +66,23 @@ impl Queue {
             none => none.insert(Spool::create(&self.context, &self.figures)?),
         };
         spool.push(&batch)?;
-        self.batches.extend(spool.take().into_iter().map(Rows::Disk));
+        self.batches.extend(spool.take().into_iter().map(Waiting::Disk));
         Ok(())
     }
 
-    pub(in crate::operator) fn pop(&mut self) -> Result<Option<RecordBatch>> {
-        let batch = match self.batches.pop_front() {
-            Some(Rows::Memory(batch)) => {
-                self.bytes = self.bytes.saturating_sub(get_record_batch_memory_size(&batch));
-                batch
-            }
-            Some(Rows::Disk(segment)) => segment.read()?,
-            None => return Ok(None),
-        };
-        // The file goes with the last of its batches.
+    pub(in crate::operator) fn pop(&mut self) -> Option<Waiting> {
+        let next = self.batches.pop_front();
+        if let Some(Waiting::Memory(batch)) = &next {
+            self.bytes = self.bytes.saturating_sub(get_record_batch_memory_size(batch));
+        }
+        // Its last file goes with the last of its batches.
         self.spool = self.spool.take().filter(|_| !self.batches.is_empty());
-        Ok(Some(batch))
+        next
     }
 
-    /// Gives back what is not held any more.
+    /// Counts `others` from now on, and not what is held no more.
     pub(in crate::operator) fn settle(&self, others: usize) {
+        self.loan.insist(self.bytes + others);
         self.loan.shrink_to(self.bytes + others);
     }
 

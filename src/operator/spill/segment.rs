@@ -44,10 +44,23 @@ impl SegmentFile {
     /// A new file in the spill folder of `context`.
     pub(in crate::operator) fn create(context: &TaskContext, metrics: SpillMetrics) -> Result<Self> {
         let disk = Arc::clone(&context.runtime_env().disk_manager);
+        Self::of(disk, Codec::new(context.session_config().spill_compression()), metrics)
+    }
+
+    /// A new file beside this one.
+    pub(super) fn another(&self) -> Result<Self> {
+        Self::of(Arc::clone(&self.disk), self.codec.clone(), self.metrics.clone())
+    }
+
+    fn of(disk: Arc<DiskManager>, codec: Codec, metrics: SpillMetrics) -> Result<Self> {
         let file = disk.create_tmp_file("segments")?;
         metrics.spill_file_count.add(1);
-        let codec = Codec::new(context.session_config().spill_compression());
         Ok(Self { file, writer: None, codec, disk, metrics, length: 0 })
+    }
+
+    /// Its bytes.
+    pub(super) fn length(&self) -> u64 {
+        self.length
     }
 
     /// Writes one batch to the end of the file, which stays open for the next.

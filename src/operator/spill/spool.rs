@@ -10,10 +10,14 @@ use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 
 use super::compact::compact;
-use super::footprint::row_bytes;
 use super::metrics::SpillFigures;
 use super::partitioner::BATCH_BYTES;
 use super::segment::{Segment, SegmentFile};
+use crate::memory::row_bytes;
+
+/// So many bytes on disk share a file, which goes when the last of its batches has been dropped: what has been read is
+/// given back while there is more.
+const FILE_BYTES: u64 = if cfg!(test) { 4 << 10 } else { 256 << 20 };
 
 /// A list of batches on disk, to be read in their order, or in the opposite one.
 pub(in crate::operator) struct Spool {
@@ -38,6 +42,9 @@ impl Spool {
             let columns = piece.columns().iter().map(|column| compact(column.clone())).collect::<Result<_>>()?;
             let options = RecordBatchOptions::new().with_row_count(Some(piece.num_rows()));
             let piece = RecordBatch::try_new_with_options(batch.schema(), columns, &options)?;
+            if self.file.length() >= FILE_BYTES {
+                self.file = self.file.another()?;
+            }
             self.segments.push(self.file.append(&piece)?);
         }
         self.rows += batch.num_rows();

@@ -173,3 +173,28 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
 }
+
+/// Batches were made of so many rows, however long, and what was gathered for them was counted by the batch before: of
+/// rows of 100 kB each output held gigabytes that nobody had reserved.
+#[tokio::test]
+async fn long_rows_make_small_batches() {
+    let text = "long ".repeat(1000);
+    let batch = |first: i64| {
+        let keys: ArrayRef = Arc::new(Int64Array::from_iter_values(first..first + 8));
+        let texts: ArrayRef = Arc::new(StringArray::from(vec![text.as_str(); 8]));
+        RecordBatch::try_from_iter([("k", keys), ("s", texts)]).unwrap()
+    };
+    let source = MemorySourceConfig::try_new_exec(&[(0..100).map(batch).collect()], batch(0).schema(), None).unwrap();
+    let partitioning = Partitioning::Hash(vec![col("k", &source.schema()).unwrap()], 3);
+    let engine: Arc<dyn ExecutionPlan> = Arc::new(RepartitionExec::try_new(source, partitioning).unwrap());
+    let plan = stand_in::<Repartition>(&engine).unwrap().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let task = Case { batch_size: 8192, ..LARGE }.task(folder.path());
+    let mut rows = 0;
+    for output in 0..3 {
+        let batches: Vec<_> = plan.execute(output, Arc::clone(&task)).unwrap().try_collect().await.unwrap();
+        assert!(batches.iter().all(|batch| batch.num_rows() < 16), "a batch of too many rows");
+        rows += batches.iter().map(RecordBatch::num_rows).sum::<usize>();
+    }
+    assert_eq!(rows, 800);
+}

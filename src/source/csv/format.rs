@@ -31,7 +31,7 @@ use super::dialect::Dialect;
 use super::infer::{infer, named};
 use super::layout::Layout;
 use super::reader::CsvReader;
-use crate::source::estimate::estimated;
+use crate::source::estimate::{estimated, line_length};
 use crate::source::location::path_of;
 
 /// CSV files of one dialect. What is inserted into them the engine writes.
@@ -80,8 +80,10 @@ impl FileFormat for CsvFiles {
         schema: SchemaRef,
         object: &ObjectMeta,
     ) -> Result<Statistics> {
-        let compressed = self.compression_type().is_some_and(|kind| kind.is_compressed());
-        Ok(estimated(&schema, object.size, compressed))
+        let path = path_of(object);
+        let compression = self.dialect.compression_of(&path);
+        let line = line_length(&path, compression, self.dialect.quote);
+        Ok(estimated(&schema, object.size, compression.is_compressed(), line))
     }
 
     async fn create_physical_plan(&self, _state: &dyn Session, scan: FileScanConfig) -> Result<Arc<dyn ExecutionPlan>> {

@@ -23,7 +23,7 @@ use futures::{FutureExt, StreamExt};
 use object_store::{ObjectMeta, ObjectStore};
 
 use super::locate::{Place, locate};
-use crate::source::estimate::estimated;
+use crate::source::estimate::{estimated, line_length};
 use crate::source::location::path_of;
 
 /// [`JsonFormat`] whose scans name the file and line of what they cannot read.
@@ -77,7 +77,8 @@ impl FileFormat for LocatingJson {
         table_schema: SchemaRef,
         object: &ObjectMeta,
     ) -> Result<Statistics> {
-        Ok(estimated(&table_schema, object.size, self.compression.is_compressed()))
+        let line = if self.lines { line_length(&path_of(object), self.compression, None) } else { 0 };
+        Ok(estimated(&table_schema, object.size, self.compression.is_compressed(), line))
     }
 
     async fn create_physical_plan(&self, state: &dyn Session, scan: FileScanConfig) -> Result<Arc<dyn ExecutionPlan>> {

@@ -23,12 +23,6 @@ const SHARE: usize = 8;
 /// A piece is never smaller, in bytes: one page of each column is read at least.
 const SMALLEST: usize = 1 << 20;
 
-/// Rows of a batch take about so many bytes at most.
-const BATCH_BYTES: usize = 8 << 20;
-
-/// Fewer rows make no batch.
-const BATCH_ROWS: usize = 64;
-
 /// What is kept with a file that has wide row groups.
 #[derive(Debug, Clone)]
 pub(crate) struct WideFile {
@@ -65,11 +59,9 @@ pub(crate) async fn mark_wide(
         return Ok(plan);
     }
     let source = source.clone().with_parquet_file_reader_factory(Arc::new(PagedReaders::new(Arc::clone(readers))));
-    let batch_rows = looked.batch_rows.max(BATCH_ROWS).min(state.config().batch_size());
     let config = FileScanConfigBuilder::from(config.clone())
         .with_source(Arc::new(source))
         .with_file_groups(looked.groups)
-        .with_batch_size(Some(batch_rows))
         .build();
     Ok(DataSourceExec::from_data_source(config))
 }
@@ -88,8 +80,6 @@ struct Look<'a> {
 struct Looked {
     groups: Vec<FileGroup>,
     found: bool,
-    /// As many rows are no more than [`BATCH_BYTES`].
-    batch_rows: usize,
 }
 
 impl<'a> Look<'a> {
@@ -104,7 +94,7 @@ impl<'a> Look<'a> {
     }
 
     async fn groups(&self, config: &FileScanConfig) -> Result<Looked> {
-        let mut looked = Looked { groups: Vec::new(), found: false, batch_rows: usize::MAX };
+        let mut looked = Looked { groups: Vec::new(), found: false };
         for group in &config.file_groups {
             let mut files = Vec::with_capacity(group.len());
             for file in group.iter() {
@@ -120,34 +110,27 @@ impl<'a> Look<'a> {
             return Ok(file.clone());
         }
         let metadata = self.metadata(file, PageIndexPolicy::Skip).await?;
-        let widest = metadata.row_groups().iter().map(|group| self.bytes(group).0).max().unwrap_or(0);
+        let widest = metadata.row_groups().iter().map(|group| self.bytes(group)).max().unwrap_or(0);
         if widest <= self.wide {
             return Ok(file.clone());
         }
         let Some(metadata) = self.with_pages(file).await? else { return Ok(file.clone()) };
         let rows_at_once = metadata.row_groups().iter().map(|group| self.rows_at_once(group)).collect();
-        for group in metadata.row_groups() {
-            let row = self.bytes(group).1 / usize::try_from(group.num_rows()).unwrap_or(0).max(1);
-            looked.batch_rows = looked.batch_rows.min(BATCH_BYTES / row.max(1));
-        }
         looked.found = true;
         Ok(file.clone().with_extension(WideFile { metadata, rows_at_once }))
     }
 
-    /// The bytes of the wanted columns, as they are in the file and decompressed.
-    fn bytes(&self, group: &RowGroupMetaData) -> (usize, usize) {
+    /// The bytes of the wanted columns, as they are in the file.
+    fn bytes(&self, group: &RowGroupMetaData) -> usize {
         let wanted = |name: Option<&String>| {
             self.columns.as_ref().is_none_or(|columns| name.is_some_and(|name| columns.contains(name)))
         };
         let columns = group.columns().iter().filter(|column| wanted(column.column_path().parts().first()));
-        columns.fold((0, 0), |(stored, plain), column| {
-            let bytes = |size: i64| usize::try_from(size).unwrap_or(0);
-            (stored + bytes(column.compressed_size()), plain + bytes(column.uncompressed_size()))
-        })
+        columns.map(|column| usize::try_from(column.compressed_size()).unwrap_or(0)).sum()
     }
 
     fn rows_at_once(&self, group: &RowGroupMetaData) -> usize {
-        let (bytes, rows) = (self.bytes(group).0, usize::try_from(group.num_rows()).unwrap_or(0));
+        let (bytes, rows) = (self.bytes(group), usize::try_from(group.num_rows()).unwrap_or(0));
         match bytes > self.wide {
             true => rows.div_ceil(bytes.div_ceil(self.piece)).max(1),
             false => rows.max(1),

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::compute::{BatchCoalescer, cast, concat_batches};
+use datafusion::arrow::compute::{cast, concat_batches};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use crate::error::Result;
-use crate::memory::{Store, StoredBatch};
+use crate::memory::{BYTES_OF_ROW, Gather, Store, StoredBatch};
 
 /// The batches of one partition in their order, and the store that new ones go to.
 #[derive(Debug, Clone)]
@@ -30,31 +30,29 @@ impl Partition {
 /// Makes a stream of batches into batches of a table: of its exact types, neither tiny nor kept alive by slices.
 pub(super) struct Intake {
     schema: SchemaRef,
-    coalescer: BatchCoalescer,
+    gather: Gather,
 }
 
 impl Intake {
     /// For batches of about `batch_size` rows.
     pub(super) fn new(schema: SchemaRef, batch_size: usize) -> Self {
-        let coalescer = BatchCoalescer::new(SchemaRef::clone(&schema), batch_size.max(1))
-            .with_biggest_coalesce_batch_size(Some(batch_size / 2));
-        Self { schema, coalescer }
+        Self { gather: Gather::new(SchemaRef::clone(&schema), batch_size), schema }
     }
 
     /// Takes a batch and gives those that are ready to be stored.
     pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<Vec<RecordBatch>> {
-        self.coalescer.push_batch(conform(batch, &self.schema)?)?;
+        self.gather.push(conform(batch, &self.schema)?)?;
         Ok(self.ready())
     }
 
     /// The last rows.
     pub(super) fn finish(mut self) -> Result<Vec<RecordBatch>> {
-        self.coalescer.finish_buffered_batch()?;
+        self.gather.finish()?;
         Ok(self.ready())
     }
 
     fn ready(&mut self) -> Vec<RecordBatch> {
-        std::iter::from_fn(|| self.coalescer.next_completed_batch()).collect()
+        std::iter::from_fn(|| self.gather.next()).collect()
     }
 }
 
@@ -75,7 +73,7 @@ fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
 /// a row each do not make ten thousand batches.
 pub(super) fn append(partition: &mut Partition, batch: Arc<StoredBatch>, batch_size: usize) {
     let last = partition.batches.last();
-    let merged = last.and_then(|last| merge(&partition.store, last, &batch, batch_size / 2));
+    let merged = last.and_then(|last| merge(&partition.store, last, &batch, batch_size));
     let batches = Arc::make_mut(&mut partition.batches);
     if merged.is_some() {
         batches.pop();
@@ -83,8 +81,10 @@ pub(super) fn append(partition: &mut Partition, batch: Arc<StoredBatch>, batch_s
     batches.push(merged.unwrap_or(batch));
 }
 
-fn merge(store: &Arc<Store>, last: &StoredBatch, new: &StoredBatch, small: usize) -> Option<Arc<StoredBatch>> {
-    if last.rows() > small || new.rows() > small {
+fn merge(store: &Arc<Store>, last: &StoredBatch, new: &StoredBatch, batch_size: usize) -> Option<Arc<StoredBatch>> {
+    let is_small =
+        |batch: &StoredBatch| batch.rows() <= batch_size / 2 && batch.bytes(None) <= batch_size / 2 * BYTES_OF_ROW;
+    if !is_small(last) || !is_small(new) {
         return None;
     }
     let (last, new) = (last.in_memory()?, new.in_memory()?);

@@ -12,10 +12,6 @@ use super::budget::{Budget, Grant};
 use crate::error::Error;
 use crate::operator::spill::{Segment, SpillFigures, Spool, compact};
 
-/// So many bytes of segments share a file, which is gone when the last of them is: what has been read is given back
-/// while rows come and go.
-const FILE_BYTES: usize = if cfg!(test) { 4 << 10 } else { 256 << 20 };
-
 /// Where logs keep their rows.
 #[derive(Clone)]
 pub(super) struct Room {
@@ -42,8 +38,6 @@ pub(super) struct Log {
     first: usize,
     end: usize,
     spool: Option<Spool>,
-    /// Bytes of the segments in the file of `spool`.
-    written: usize,
 }
 
 struct Block {
@@ -65,7 +59,7 @@ impl Block {
 
 impl Log {
     pub(super) fn new(room: &Room) -> Self {
-        Self { room: room.clone(), blocks: VecDeque::new(), first: 0, end: 0, spool: None, written: 0 }
+        Self { room: room.clone(), blocks: VecDeque::new(), first: 0, end: 0, spool: None }
     }
 
     /// The number of the row to come.
@@ -115,11 +109,7 @@ impl Log {
         };
         spool.push(batch)?;
         for segment in spool.take() {
-            self.written += segment.bytes;
             self.append(segment.rows, Stored::Disk(segment));
-        }
-        if self.written > FILE_BYTES {
-            (self.spool, self.written) = (None, 0);
         }
         Ok(())
     }
@@ -272,7 +262,7 @@ pub(super) mod tests {
         let left = (slow.row as i64..5_000).collect::<Vec<_>>();
         assert_eq!(next(&mut slow, &log, usize::MAX), left);
         log.forget(log.end());
-        assert!(room.context.runtime_env().disk_manager.used_disk_space() < 3 * FILE_BYTES as u64, "files stay");
+        assert!(room.context.runtime_env().disk_manager.used_disk_space() < 12 << 10, "files stay");
         drop((log, fast, slow));
         assert_eq!(room.context.runtime_env().disk_manager.used_disk_space(), 0);
         assert_eq!(room.context.memory_pool().reserved(), 0);

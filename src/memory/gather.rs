@@ -1,0 +1,104 @@
+//! Rows put together into batches that are neither tiny nor huge.
+
+use datafusion::arrow::compute::BatchCoalescer;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::utils::memory::get_record_batch_memory_size;
+
+use super::row_bytes::row_bytes;
+
+/// Rows of so many bytes make batches of as many rows as were asked for; of longer ones there are fewer.
+pub(crate) const BYTES_OF_ROW: usize = 512;
+
+/// Makes batches of `rows` rows, or of as many bytes as those usually have.
+///
+/// ```text
+/// ▒▒ ▒▒▒ ▒ ▒▒ ─► ▒▒▒▒▒▒▒▒        many short rows
+/// ████ ███ ██ ─► ████ ███ ██     a few long ones, as soon as they have rows × 512 bytes
+/// ```
+pub(crate) struct Gather {
+    making: BatchCoalescer,
+    rows: usize,
+    /// The bytes of the rows in the making.
+    bytes: usize,
+    /// The bytes of the last batch: as much was allocated for the next.
+    last: usize,
+}
+
+impl Gather {
+    pub(crate) fn new(schema: SchemaRef, rows: usize) -> Self {
+        let rows = rows.max(1);
+        // A large batch goes on as it is.
+        let making = BatchCoalescer::new(schema, rows).with_biggest_coalesce_batch_size(Some(rows / 2));
+        Self { making, rows, bytes: 0, last: 0 }
+    }
+
+    pub(crate) fn push(&mut self, batch: RecordBatch) -> Result<(), ArrowError> {
+        let (count, bytes) = (batch.num_rows(), row_bytes(&batch));
+        self.making.push_batch(batch)?;
+        let left = self.making.get_buffered_rows();
+        self.bytes = if left > count { self.bytes + bytes } else { bytes / count.max(1) * left };
+        if self.bytes > self.rows * BYTES_OF_ROW {
+            self.finish_batch()?;
+        }
+        Ok(())
+    }
+
+    /// The next batch that is full.
+    pub(crate) fn next(&mut self) -> Option<RecordBatch> {
+        let batch = self.making.next_completed_batch()?;
+        self.last = get_record_batch_memory_size(&batch);
+        Some(batch)
+    }
+
+    /// No more rows come: the last ones are a batch as well.
+    pub(crate) fn finish(&mut self) -> Result<(), ArrowError> {
+        self.last = 0;
+        self.finish_batch()
+    }
+
+    fn finish_batch(&mut self) -> Result<(), ArrowError> {
+        self.bytes = 0;
+        self.making.finish_buffered_batch()
+    }
+
+    /// The bytes that are held for the batch in the making.
+    pub(crate) fn in_making(&self) -> usize {
+        self.bytes.max(self.last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use datafusion::arrow::array::{ArrayRef, StringArray};
+
+    use super::*;
+
+    /// How many rows the batches have that come of `batches` batches of 10 texts, each of `length` bytes.
+    fn sizes(batches: usize, length: usize, rows: usize) -> Vec<usize> {
+        let texts: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(length); 10]));
+        let batch = RecordBatch::try_from_iter([("s", texts)]).unwrap();
+        let mut gather = Gather::new(batch.schema(), rows);
+        let mut sizes = Vec::new();
+        for _ in 0..batches {
+            gather.push(batch.clone()).unwrap();
+            sizes.extend(std::iter::from_fn(|| gather.next()).map(|batch| batch.num_rows()));
+            assert!(gather.in_making() <= 2 * rows * BYTES_OF_ROW.max(length), "{} bytes", gather.in_making());
+        }
+        gather.finish().unwrap();
+        sizes.extend(std::iter::from_fn(|| gather.next()).map(|batch| batch.num_rows()));
+        sizes
+    }
+
+    #[test]
+    fn batches_have_as_many_rows_as_were_asked_for_but_of_long_ones_fewer() {
+        assert_eq!(sizes(10, 5, 32), [32, 32, 32, 4]);
+        assert_eq!(sizes(4, 5, 16), [10, 10, 10, 10], "large ones go on as they are");
+        assert_eq!(sizes(10, 1_000, 32), [20, 20, 20, 20, 20]);
+        assert_eq!(sizes(3, 100_000, 32), [10, 10, 10]);
+        assert_eq!(sizes(0, 5, 32), [0; 0]);
+    }
+}
