@@ -1,66 +1,87 @@
 //! Rows put together into batches that are neither tiny nor huge.
 
+use std::collections::VecDeque;
+
 use datafusion::arrow::compute::BatchCoalescer;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::utils::memory::get_record_batch_memory_size;
 
+use super::compact::compact;
 use super::row_bytes::row_bytes;
 
 /// Rows of so many bytes make batches of as many rows as were asked for; of longer ones there are fewer.
-pub(crate) const BYTES_OF_ROW: usize = 512;
+pub(crate) const BYTES_OF_ROW: usize = 256;
+
+/// Where few rows were asked for, for they are long, they make batches of so many bytes.
+const LEAST: usize = if cfg!(test) { 16 << 10 } else { 512 << 10 };
 
 /// Makes batches of `rows` rows, or of as many bytes as those usually have.
 ///
 /// ```text
 /// ▒▒ ▒▒▒ ▒ ▒▒ ─► ▒▒▒▒▒▒▒▒        many short rows
-/// ████ ███ ██ ─► ████ ███ ██     a few long ones, as soon as they have rows × 512 bytes
+/// ████ ███ ██ ─► ████ ███ ██     a few long ones, as soon as they have rows × 256 bytes
 /// ```
 pub(crate) struct Gather {
     making: BatchCoalescer,
     rows: usize,
+    /// A batch has no more bytes, but for the last rows that came.
+    most: usize,
     /// The bytes of the rows in the making.
     bytes: usize,
     /// The bytes of the last batch: as much was allocated for the next.
     last: usize,
+    full: VecDeque<RecordBatch>,
 }
 
 impl Gather {
     pub(crate) fn new(schema: SchemaRef, rows: usize) -> Self {
         let rows = rows.max(1);
-        // A large batch goes on as it is.
-        let making = BatchCoalescer::new(schema, rows).with_biggest_coalesce_batch_size(Some(rows / 2));
-        Self { making, rows, bytes: 0, last: 0 }
+        let (making, most) = (BatchCoalescer::new(schema, rows), LEAST.max(rows * BYTES_OF_ROW));
+        Self { making, rows, most, bytes: 0, last: 0, full: VecDeque::new() }
     }
 
     pub(crate) fn push(&mut self, batch: RecordBatch) -> Result<(), ArrowError> {
-        let (count, bytes) = (batch.num_rows(), row_bytes(&batch));
+        let (before, count) = (self.making.get_buffered_rows(), batch.num_rows());
+        let is_large = |rows: usize| rows > self.rows / 2;
+        if is_large(count) && count <= self.rows && (before == 0 || is_large(before)) {
+            // A large batch goes on as it is, behind what there is.
+            self.finish()?;
+            self.full.push_back(batch);
+            return Ok(());
+        }
+        let bytes = row_bytes(&batch);
         self.making.push_batch(batch)?;
         let left = self.making.get_buffered_rows();
         self.bytes = if left > count { self.bytes + bytes } else { bytes / count.max(1) * left };
-        if self.bytes > self.rows * BYTES_OF_ROW {
-            self.finish_batch()?;
+        if self.bytes > self.most {
+            return self.finish();
         }
-        Ok(())
+        self.take_full()
     }
 
     /// The next batch that is full.
     pub(crate) fn next(&mut self) -> Option<RecordBatch> {
-        let batch = self.making.next_completed_batch()?;
-        self.last = get_record_batch_memory_size(&batch);
-        Some(batch)
+        self.full.pop_front()
     }
 
-    /// No more rows come: the last ones are a batch as well.
+    /// What there is becomes a batch, though it is not full.
     pub(crate) fn finish(&mut self) -> Result<(), ArrowError> {
-        self.last = 0;
-        self.finish_batch()
+        self.making.finish_buffered_batch()?;
+        self.take_full()?;
+        (self.bytes, self.last) = (0, 0);
+        Ok(())
     }
 
-    fn finish_batch(&mut self) -> Result<(), ArrowError> {
-        self.bytes = 0;
-        self.making.finish_buffered_batch()
+    fn take_full(&mut self) -> Result<(), ArrowError> {
+        while let Some(batch) = self.making.next_completed_batch() {
+            // Texts were put into a buffer of a megabyte, however few they are. Where they wait, so does the megabyte.
+            let batch = compact(&batch)?;
+            self.last = get_record_batch_memory_size(&batch);
+            self.full.push_back(batch);
+        }
+        Ok(())
     }
 
     /// The bytes that are held for the batch in the making.

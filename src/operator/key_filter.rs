@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use datafusion::arrow::array::{Array, BooleanArray};
-use datafusion::arrow::compute::{BatchCoalescer, filter_record_batch, prep_null_mask_filter};
+use datafusion::arrow::compute::{filter_record_batch, prep_null_mask_filter};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::cast::as_boolean_array;
 use datafusion::common::{Result, ScalarValue};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::{DynamicFilterPhysicalExpr, Literal};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
@@ -18,6 +19,7 @@ use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan, PhysicalExpr};
 use futures::{Stream, StreamExt};
 
 use super::pass::{Pass, PassExec};
+use crate::memory::Gather;
 
 /// Applies the filters that joins above have found from their build sides to the rows of a scan.
 ///
@@ -52,11 +54,10 @@ impl Pass for KeyFilter {
     ) -> Result<SendableRecordBatchStream> {
         let input = input.execute(partition, Arc::clone(&context))?;
         let filters = self.filters.iter().map(|filter| Trial::new(Arc::clone(filter))).collect();
-        let rows = context.session_config().batch_size();
-        // A large batch that nothing is left out of goes on as it is.
-        let kept = BatchCoalescer::new(input.schema(), rows).with_biggest_coalesce_batch_size(Some(rows / 2));
+        let kept = Gather::new(input.schema(), context.session_config().batch_size());
+        let held = MemoryConsumer::new(Self::NAME).register(context.memory_pool());
         let baseline = BaselineMetrics::new(metrics, partition);
-        Ok(Box::pin(Filtered { input, filters, kept, baseline, ended: false }))
+        Ok(Box::pin(Filtered { input, filters, kept, held, baseline, ended: false }))
     }
 
     fn describe(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -140,7 +141,9 @@ struct Filtered {
     input: SendableRecordBatchStream,
     filters: Vec<Trial>,
     /// Rows that are left of several batches, as one.
-    kept: BatchCoalescer,
+    kept: Gather,
+    /// What is reserved for them.
+    held: MemoryReservation,
     baseline: BaselineMetrics,
     ended: bool,
 }
@@ -156,7 +159,11 @@ impl Filtered {
         if self.filters.iter().any(|filter| filter.batches == 0) {
             self.filters.sort_by(|a, b| a.share.total_cmp(&b.share));
         }
-        Ok(self.kept.push_batch(batch)?)
+        self.kept.push(batch)?;
+        if self.kept.in_making() > self.held.size() {
+            self.held.resize(self.kept.in_making());
+        }
+        Ok(())
     }
 }
 
@@ -165,7 +172,7 @@ impl Stream for Filtered {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            if let Some(batch) = self.kept.next_completed_batch() {
+            if let Some(batch) = self.kept.next() {
                 return self.baseline.record_poll(Poll::Ready(Some(Ok(batch))));
             }
             if self.ended {
@@ -180,7 +187,7 @@ impl Stream for Filtered {
                 Some(Err(error)) => Err(error),
                 None => {
                     self.ended = true;
-                    self.kept.finish_buffered_batch().map_err(Into::into)
+                    self.kept.finish().map_err(Into::into)
                 }
             };
             if let Err(error) = kept {

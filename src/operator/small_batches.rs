@@ -13,7 +13,7 @@ use super::pass::{Pass, PassExec};
 /// Executes its input with batches of so many rows.
 ///
 /// ```text
-/// SmallBatchesExec: rows=40        everything below makes batches of 40 rows of 100 kB each,
+/// SmallBatchesExec: rows=20        everything below makes batches of 20 rows of 100 kB each,
 ///   SpillingSortExec               not of 8,192, which would have 800 MB
 ///     DataSourceExec
 /// ```

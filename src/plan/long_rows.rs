@@ -19,7 +19,7 @@ use crate::operator::{SmallBatches, SmallBatchesExec};
 /// Gives a plan over long rows batches of as many bytes as others have.
 ///
 /// ```text
-/// SortExec                                  SmallBatchesExec: rows=40
+/// SortExec                                  SmallBatchesExec: rows=20
 ///   FilterExec                        →       SortExec
 ///     DataSourceExec, rows of 100 kB            FilterExec
 ///                                                 DataSourceExec
@@ -100,11 +100,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn rows_of_a_hundred_kilobytes_make_batches_of_forty() {
+    async fn rows_of_a_hundred_kilobytes_make_batches_of_twenty() {
         let plan = explain("SELECT * FROM long WHERE id > 5 ORDER BY s").await;
-        assert!(plan.contains("SmallBatchesExec: rows=41"), "{plan}");
+        assert!(plan.contains("SmallBatchesExec: rows=20"), "{plan}");
         let plan = explain("SELECT l.s FROM long l JOIN short s ON l.id = s.id").await;
-        assert!(plan.contains("SmallBatchesExec: rows=41"), "{plan}");
+        assert!(plan.contains("SmallBatchesExec: rows=20"), "{plan}");
         let plan = explain("SELECT id FROM long JOIN short USING (id) ORDER BY id").await;
         assert!(!plan.contains("SmallBatchesExec"), "the long column is not read\n{plan}");
     }

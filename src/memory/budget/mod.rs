@@ -127,13 +127,21 @@ impl Budget {
         self.watch.get_or_init(|| Watch::start(Arc::downgrade(self)));
     }
 
-    /// The resident size in bytes; when it is half way from where operators spill to the limit, free memory is given back.
+    /// The resident size in bytes. When it is half way from where operators spill to the limit, free memory is given
+    /// back, and tables leave for disk.
     fn look(&self) -> u64 {
-        let (high, limit) = {
+        let (mark, evictable) = {
             let state = self.state.lock();
-            (state.high(), state.limit)
+            (state.high() + (state.limit - state.high()) / 2, state.evictable)
         };
-        self.resident.below(high + (limit - high) / 2)
+        let resident = self.resident.below(mark);
+        let over = usize::try_from(resident.saturating_sub(mark)).unwrap_or(usize::MAX);
+        if over > 0 && evictable > 0 {
+            let _one = self.eviction.lock();
+            self.evict(over.max(self.capacity() / 16));
+            self.resident.refresh();
+        }
+        resident
     }
 
     fn wake(&self) {

@@ -46,7 +46,7 @@ const GATHERED: usize = if cfg!(test) { 256 } else { 128 << 10 };
 const GATHERED_ANYWAY: usize = if cfg!(test) { 2 << 10 } else { 1 << 20 };
 
 /// How large a batch on disk may be, in bytes: what is read back is never more at once, except for a single row.
-pub(super) const BATCH_BYTES: usize = if cfg!(test) { 512 } else { 512 << 10 };
+pub(in crate::operator) const BATCH_BYTES: usize = if cfg!(test) { 512 } else { 512 << 10 };
 
 /// So many rows of one large batch are split at once: each is copied twice.
 const ROWS_AT_ONCE: usize = if cfg!(test) { 64 } else { 1 << 17 };

@@ -189,7 +189,7 @@ async fn long_rows_make_small_batches() {
     let engine: Arc<dyn ExecutionPlan> = Arc::new(RepartitionExec::try_new(source, partitioning).unwrap());
     let plan = stand_in::<Repartition>(&engine).unwrap().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let task = Case { batch_size: 8192, ..LARGE }.task(folder.path());
+    let task = Case { batch_size: 64, memory: 10_000_000, ..LARGE }.task(folder.path());
     let mut rows = 0;
     for output in 0..3 {
         let batches: Vec<_> = plan.execute(output, Arc::clone(&task)).unwrap().try_collect().await.unwrap();

@@ -18,6 +18,9 @@ const WAITING: usize = if cfg!(test) { 16 } else { 256 };
 /// As many buckets are kept at most; beyond it, neighbours are made one.
 const BUCKETS: usize = if cfg!(test) { 64 } else { 4096 };
 
+/// The bounds have so many bytes at most, whatever the key: beyond it, neighbours are made one as well.
+const BYTES: usize = if cfg!(test) { 4 << 10 } else { 1 << 20 };
+
 /// Lets rows pass until enough of them are known to come before a bound; then those before it alone.
 ///
 /// ```text
@@ -41,6 +44,8 @@ struct State {
     /// By their bounds, except for the last ones, which wait.
     buckets: Vec<Bucket>,
     waiting: usize,
+    /// The bytes of all bounds.
+    bytes: usize,
     cutoff: Option<OwnedRow>,
 }
 
@@ -92,15 +97,23 @@ fn halve(rows: &mut [Row<'_>], times: u32, buckets: &mut Vec<Bucket>) {
     }
 }
 
+impl Bucket {
+    fn bytes(&self) -> usize {
+        self.bound.row().as_ref().len()
+    }
+}
+
 impl State {
     fn add(&mut self, buckets: Vec<Bucket>, wanted: u64) {
         self.waiting += buckets.len();
+        self.bytes += buckets.iter().map(Bucket::bytes).sum::<usize>();
         self.buckets.extend(buckets);
-        if self.waiting >= WAITING {
+        if self.waiting >= WAITING || self.bytes > BYTES {
             self.waiting = 0;
             self.buckets.sort_unstable_by(|a, b| a.bound.cmp(&b.bound));
             self.tighten(wanted);
-            if self.buckets.len() > BUCKETS {
+            self.bytes = self.buckets.iter().map(Bucket::bytes).sum();
+            while self.buckets.len() > BUCKETS || (self.bytes > BYTES / 2 && self.buckets.len() > 1) {
                 self.join_neighbours();
             }
         }
@@ -133,6 +146,7 @@ impl State {
                 Some(bucket)
             })
             .collect();
+        self.bytes = self.buckets.iter().map(Bucket::bytes).sum();
     }
 }
 
@@ -191,5 +205,23 @@ mod tests {
                 check(&rising, options, if descending { 20_000 } else { 1_000 });
             }
         }
+    }
+    /// Bounds of 100 kB each, four thousand of them, were 400 MB that nobody had reserved.
+    #[test]
+    fn long_keys_are_few_and_leave_rows_out_still() {
+        use datafusion::arrow::array::StringArray;
+        let texts = |range: std::ops::Range<i64>| {
+            let text = |n| format!("{}{:05}", "x".repeat(400), n * 7919 % 20_011);
+            let texts: ArrayRef = Arc::new(range.map(|n| Some(text(n))).collect::<StringArray>());
+            RecordBatch::try_from_iter_with_nullable([("v", texts, true)]).unwrap()
+        };
+        let cutoff = cutoff(texts(0..1).schema_ref(), SortOptions::default(), 100);
+        let mut passed = 0;
+        for first in (0..20_000).step_by(50) {
+            passed += cutoff.filter(texts(first..first + 50)).unwrap().num_rows();
+            let state = cutoff.state.lock();
+            assert!(state.bytes <= BYTES && state.bytes == state.buckets.iter().map(Bucket::bytes).sum::<usize>());
+        }
+        assert!((100..10_000).contains(&passed), "{passed} of 20,000 rows passed");
     }
 }

@@ -119,7 +119,8 @@ impl LargePartition {
         self.windows.loan.shrink_to(0);
         let backward = self.read_backward().await?;
         let segments = self.rows.take();
-        let rows = self.running(self.forward.clone(), rows_of(segments, self.input(), self.windows.loan.share()))?;
+        let rows = rows_of(segments, self.input(), self.windows.loan.share());
+        let rows = self.running(self.forward.clone(), false, rows)?;
         let schema = self.windows.schema();
         let assembly = Assembly { partition: self, values, rows, backward };
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::try_unfold(assembly, Assembly::next))))
@@ -133,6 +134,7 @@ impl LargePartition {
     fn running(
         &self,
         functions: Vec<Arc<dyn WindowExpr>>,
+        backward: bool,
         rows: SendableRecordBatchStream,
     ) -> Result<SendableRecordBatchStream> {
         if functions.is_empty() {
@@ -143,7 +145,7 @@ impl LargePartition {
         let schema = Arc::new(Schema::new(input.fields().iter().cloned().chain(found).collect::<Vec<_>>()));
         let Windows { loan, context, figures, .. } = self.windows.clone();
         let baseline = BaselineMetrics::new(&ExecutionPlanMetricsSet::new(), 0);
-        Running { functions, schema, loan, context, figures, baseline }.stream(rows)
+        Running { functions, backward, schema, loan, context, figures, baseline }.stream(rows)
     }
 
     /// The values of the functions that look ahead, on disk, in the order of the rows.
@@ -154,7 +156,7 @@ impl LargePartition {
         }
         // Each batch is turned by itself: two that came out together would change places.
         let turned = turned(batches_of(self.rows.reversed(), self.input(), Some(self.windows.loan.share())));
-        let mut rows = self.running(self.backward.clone(), turned)?;
+        let mut rows = self.running(self.backward.clone(), true, turned)?;
         let width = self.input().fields().len();
         let mut spool = Spool::create(&self.windows.context, &self.windows.figures)?;
         while let Some(batch) = rows.next().await.transpose()? {

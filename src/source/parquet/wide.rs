@@ -10,7 +10,8 @@ use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::memory_pool::MemoryLimit;
-use datafusion::parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, RowGroupMetaData};
+use datafusion::parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, RowGroupMetaData};
+use datafusion::parquet::file::page_index::offset_index::OffsetIndexMetaData;
 use datafusion::physical_plan::ExecutionPlan;
 use object_store::ObjectStore;
 
@@ -115,26 +116,32 @@ impl<'a> Look<'a> {
             return Ok(file.clone());
         }
         let Some(metadata) = self.with_pages(file).await? else { return Ok(file.clone()) };
-        let rows_at_once = metadata.row_groups().iter().map(|group| self.rows_at_once(group)).collect();
+        let groups = metadata.row_groups().iter().enumerate();
+        let rows_at_once = groups.map(|(number, group)| self.rows_at_once(group, pages(&metadata, number))).collect();
         looked.found = true;
         Ok(file.clone().with_extension(WideFile { metadata, rows_at_once }))
     }
 
     /// The bytes of the wanted columns, as they are in the file.
     fn bytes(&self, group: &RowGroupMetaData) -> usize {
-        let wanted = |name: Option<&String>| {
-            self.columns.as_ref().is_none_or(|columns| name.is_some_and(|name| columns.contains(name)))
-        };
-        let columns = group.columns().iter().filter(|column| wanted(column.column_path().parts().first()));
-        columns.map(|column| usize::try_from(column.compressed_size()).unwrap_or(0)).sum()
+        group.columns().iter().filter(|column| self.is_wanted(column)).map(stored).sum()
     }
 
-    fn rows_at_once(&self, group: &RowGroupMetaData) -> usize {
+    fn is_wanted(&self, column: &ColumnChunkMetaData) -> bool {
+        let name = column.column_path().parts().first();
+        self.columns.as_ref().is_none_or(|columns| name.is_some_and(|name| columns.contains(name)))
+    }
+
+    /// A page is decoded for each piece that has rows of it: pieces are no smaller than the pages of a wide column.
+    fn rows_at_once(&self, group: &RowGroupMetaData, pages: &[OffsetIndexMetaData]) -> usize {
         let (bytes, rows) = (self.bytes(group), usize::try_from(group.num_rows()).unwrap_or(0));
-        match bytes > self.wide {
-            true => rows.div_ceil(bytes.div_ceil(self.piece)).max(1),
-            false => rows.max(1),
+        if bytes <= self.wide {
+            return rows.max(1);
         }
+        let wide = |column: &ColumnChunkMetaData| self.is_wanted(column) && stored(column) > self.wide;
+        let columns = group.columns().iter().zip(pages).filter(|(column, _)| wide(column));
+        let page = columns.map(|(_, pages)| rows_of_page(pages, rows)).max().unwrap_or(0);
+        rows.div_ceil(bytes.div_ceil(self.piece)).max(page).max(1)
     }
 
     async fn metadata(&self, file: &PartitionedFile, policy: PageIndexPolicy) -> Result<Arc<ParquetMetaData>> {
@@ -153,4 +160,20 @@ impl<'a> Look<'a> {
         let with = |index| Arc::new(metadata.as_ref().clone().into_builder().set_offset_index(Some(index)).build());
         Ok(index.map(with))
     }
+}
+
+fn stored(column: &ColumnChunkMetaData) -> usize {
+    usize::try_from(column.compressed_size()).unwrap_or(0)
+}
+
+/// The pages of each column of a row group.
+fn pages(metadata: &ParquetMetaData, row_group: usize) -> &[OffsetIndexMetaData] {
+    metadata.offset_index().and_then(|index| index.get(row_group)).map_or(&[], Vec::as_slice)
+}
+
+/// How many of `rows` rows the largest page has.
+fn rows_of_page(pages: &OffsetIndexMetaData, rows: usize) -> usize {
+    let starts = pages.page_locations().iter().map(|page| usize::try_from(page.first_row_index).unwrap_or(0));
+    let starts: Vec<_> = starts.chain([rows]).collect();
+    starts.windows(2).map(|page| page[1].saturating_sub(page[0])).max().unwrap_or(0)
 }

@@ -7,6 +7,9 @@ use datafusion::common::Result;
 
 use crate::operator::spill::Loan;
 
+/// So many times what is modest is left for what cannot go to disk.
+const ROOM: usize = 4;
+
 /// The bytes of all that holds rows or values for one stream, reserved together from one loan.
 pub(super) struct Budget {
     loan: Arc<Loan>,
@@ -18,10 +21,11 @@ impl Budget {
         Arc::new(Self { loan, held: AtomicUsize::new(0) })
     }
 
-    /// Bytes that may be refused: what they are for can go to disk. Room is left for what cannot.
+    /// Bytes that may be refused: what they are for can go to disk. Room is left for what cannot, such as the values of
+    /// a frame that a function keeps.
     pub(super) fn ask(self: &Arc<Self>, bytes: usize) -> Option<Grant> {
         let total = self.held.load(Ordering::Relaxed) + bytes;
-        let left = if total <= self.loan.modest() { 0 } else { self.loan.modest() };
+        let left = if total <= self.loan.modest() { 0 } else { ROOM * self.loan.modest() };
         let granted = self.loan.reserve(total + left);
         self.loan.shrink_to(if granted.is_ok() { total } else { total - bytes });
         granted.ok().map(|()| self.grant(bytes))
@@ -68,6 +72,10 @@ pub(super) struct Grant {
 }
 
 impl Grant {
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Changes how many they are; an error only where the pool has no room for more.
     pub(super) fn set(&mut self, bytes: usize) -> Result<()> {
         match bytes.checked_sub(self.bytes) {

@@ -38,6 +38,7 @@ impl StandIn for RunningWindows {
     fn rows(&self, execution: Execution<'_>) -> Result<SendableRecordBatchStream> {
         let (input, task) = execution.begin()?;
         let running = Running {
+            backward: false,
             functions: self.0.window_expr().to_vec(),
             schema: self.0.schema(),
             loan: task.loan(),

@@ -18,6 +18,8 @@ pub(super) struct Room {
     pub(super) budget: Arc<Budget>,
     pub(super) context: Arc<TaskContext>,
     pub(super) figures: SpillFigures,
+    /// Whether rows come in the opposite of the order that the query has.
+    pub(super) backward: bool,
 }
 
 /// Batches of rows in their order, which are numbered from 0 on: in memory as long as the budget grants it, else on
@@ -54,6 +56,15 @@ enum Stored {
 impl Block {
     fn end(&self) -> usize {
         self.first + self.rows
+    }
+}
+
+impl Stored {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Memory(_, grant) => grant.bytes(),
+            Self::Disk(segment) => segment.bytes,
+        }
     }
 }
 
@@ -122,6 +133,19 @@ impl Log {
         }
     }
 
+    /// How many rows there are from `row` on, as far as their batches have no more than `bytes` bytes together, but one.
+    pub(super) fn rows_within(&self, row: usize, bytes: usize) -> usize {
+        let (mut end, mut sum) = (row, 0);
+        for block in self.blocks.range(self.place(row)..) {
+            sum += block.stored.bytes();
+            if end > row && sum > bytes {
+                break;
+            }
+            end = block.end();
+        }
+        end - row
+    }
+
     /// Takes the last rows away, as many as are in one batch.
     pub(super) fn pop(&mut self) -> Result<Option<RecordBatch>> {
         let Some(Block { first, rows, stored }) = self.blocks.pop_back() else { return Ok(None) };
@@ -135,7 +159,11 @@ impl Log {
     }
 
     fn block(&self, row: usize) -> Option<&Block> {
-        self.blocks.get(self.blocks.partition_point(|block| block.end() <= row))
+        self.blocks.get(self.place(row))
+    }
+
+    fn place(&self, row: usize) -> usize {
+        self.blocks.partition_point(|block| block.end() <= row)
     }
 }
 
@@ -222,7 +250,7 @@ pub(super) mod tests {
         let context = Arc::new(TaskContext::default().with_runtime(runtime.build_arc().unwrap()));
         let figures = SpillFigures::new(&ExecutionPlanMetricsSet::new(), 0);
         let budget = Budget::new(Loan::new("RunningWindowExec", &context, figures.peak.clone()));
-        Room { budget, context, figures }
+        Room { budget, context, figures, backward: false }
     }
 
     fn numbers(range: std::ops::Range<i64>) -> RecordBatch {

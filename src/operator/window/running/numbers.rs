@@ -21,6 +21,9 @@ use crate::error::Error;
 /// As many rows before or after are kept at most; a larger frame is one of any other kind.
 const FARTHEST: usize = 100_000;
 
+/// The values of so many peers are put together with those of others.
+const FEW: usize = if cfg!(test) { 32 } else { 4096 };
+
 /// What is made of a sum and a count.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
@@ -249,18 +252,23 @@ impl<N: Number> Numbers<N> {
     }
 
     /// All rows of the peers at hand have their value.
-    fn settle(&mut self) -> Result<()> {
-        if self.done < self.rows {
-            let value = self.value()?;
-            self.found.extend(std::iter::repeat_n(value, self.rows - self.done));
-            self.done = self.rows;
+    fn settle(&mut self, values: &mut [Values]) -> Result<()> {
+        let rows = self.rows - mem::replace(&mut self.done, self.rows);
+        if rows == 0 {
+            return Ok(());
         }
-        Ok(())
+        let value = self.value()?;
+        if rows <= FEW {
+            self.found.extend(std::iter::repeat_n(value, rows));
+            return Ok(());
+        }
+        self.out(values)?;
+        values[0].repeat(&N::array(vec![value], &self.of)?, rows)
     }
 
-    fn push_peers(&mut self, part: &Part, numbers: &[Option<N>]) -> Result<()> {
+    fn push_peers(&mut self, part: &Part, numbers: &[Option<N>], values: &mut [Values]) -> Result<()> {
         if part.starts_peers {
-            self.settle()?;
+            self.settle(values)?;
         }
         if part.starts_partition {
             self.begin();
@@ -291,7 +299,7 @@ impl<N: Number> Function for Numbers<N> {
         let numbers = N::all(&self.argument.evaluate(&parts.batch)?.into_array(rows)?, self.kind)?;
         self.found.reserve(rows);
         match self.reach.after {
-            None => parts.peers.iter().try_for_each(|part| self.push_peers(part, &numbers))?,
+            None => parts.peers.iter().try_for_each(|part| self.push_peers(part, &numbers, values))?,
             Some(after) => parts.partitions.iter().try_for_each(|part| self.push_rows(part, &numbers, after))?,
         }
         self.out(values)
@@ -299,7 +307,7 @@ impl<N: Number> Function for Numbers<N> {
 
     fn finish(&mut self, values: &mut [Values]) -> Result<()> {
         match self.reach.after {
-            None => self.settle()?,
+            None => self.settle(values)?,
             Some(after) => self.slide(self.rows, after)?,
         }
         self.out(values)

@@ -26,6 +26,8 @@ use crate::operator::window::large::{says, udf_name};
 /// Window functions with partitions and order in common, over rows that come in that order.
 pub(in crate::operator::window) struct Running {
     pub(in crate::operator::window) functions: Vec<Arc<dyn WindowExpr>>,
+    /// Whether these are the functions of a query over the opposite order.
+    pub(in crate::operator::window) backward: bool,
     /// The columns of the input, and behind them one for each function.
     pub(in crate::operator::window) schema: SchemaRef,
     pub(in crate::operator::window) loan: Arc<Loan>,
@@ -92,7 +94,8 @@ impl Walk {
     fn new(running: Running, input: SendableRecordBatchStream) -> Result<Self> {
         let budget = Budget::new(Arc::clone(&running.loan));
         let others = budget.insist(0);
-        let room = Room { budget, context: Arc::clone(&running.context), figures: running.figures.clone() };
+        let (context, figures) = (Arc::clone(&running.context), running.figures.clone());
+        let room = Room { budget, context, figures, backward: running.backward };
         let ways = ways(&running.functions, &input.schema(), &room)?;
         let (waiting, out) = (Log::new(&room), Cursor::default());
         Ok(Self { running, input: Some(input), finder: Finder::default(), ways, others, waiting, out })

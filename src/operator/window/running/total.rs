@@ -1,5 +1,6 @@
 //! Aggregates of all rows of the partition so far.
 
+use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -39,12 +40,11 @@ impl Total {
     }
 
     /// All rows so far have their values.
-    fn settle(&mut self) -> Result<()> {
-        if self.pending > 0 {
-            self.found.push(self.accumulator.evaluate()?, self.pending);
-            self.pending = 0;
+    fn settle(&mut self, values: &mut Values) -> Result<()> {
+        match mem::take(&mut self.pending) {
+            0 => Ok(()),
+            rows => self.found.push(self.accumulator.evaluate()?, rows, values),
         }
-        Ok(())
     }
 
     fn add(&mut self, arguments: &[ArrayRef], rows: Range<usize>) -> Result<()> {
@@ -66,7 +66,7 @@ impl Function for Total {
         let arguments = self.function.evaluate_args(&parts.batch)?;
         for part in &parts.peers {
             if part.starts_peers {
-                self.settle()?;
+                self.settle(&mut values[0])?;
             }
             if part.starts_partition {
                 self.restart()?;
@@ -76,7 +76,7 @@ impl Function for Total {
                 false => {
                     for row in part.rows.clone() {
                         self.add(&arguments, row..row + 1)?;
-                        self.settle()?;
+                        self.settle(&mut values[0])?;
                     }
                 }
             }
@@ -85,7 +85,7 @@ impl Function for Total {
     }
 
     fn finish(&mut self, values: &mut [Values]) -> Result<()> {
-        self.settle()?;
+        self.settle(&mut values[0])?;
         self.found.out(&mut values[0])
     }
 

@@ -99,12 +99,12 @@ enum Edge {
 }
 
 impl Edge {
-    fn new(bound: Bound, side: Side) -> Self {
+    fn new(bound: Bound, side: Side, backward: bool) -> Self {
         match bound {
             Bound::Open => Self::Open,
             Bound::Rows(by) => Self::Rows(by),
             Bound::Groups(by) => Self::Groups(by, Cursor::default()),
-            Bound::Values { by, back } => Self::Values(Distance::new(by, back, side)),
+            Bound::Values { by, back } => Self::Values(Distance::new(by, back, side, backward)),
         }
     }
 }
@@ -125,7 +125,8 @@ impl Bounds {
         let groups = any(|bound| matches!(bound, Bound::Groups(_))).then(|| Groups::new(room));
         let by_value = any(|bound| matches!(bound, Bound::Values { .. }));
         let order = by_value.then(|| Order::new(function, room)).transpose()?;
-        let (start, end) = (Edge::new(reach.start, Side::Start), Edge::new(reach.end, Side::End));
+        let edge = |bound, side| Edge::new(bound, side, room.backward);
+        let (start, end) = (edge(reach.start, Side::Start), edge(reach.end, Side::End));
         Ok(Self { start, end, first: 0, groups, order })
     }
 
@@ -160,8 +161,9 @@ impl Bounds {
             None => None,
         };
         self.forget(row);
+        let is_empty = matches!(&self.end, Edge::Values(distance) if distance.is_before_all());
         // Bounds in the wrong order have no row between them.
-        Ok(start.zip(end).map(|(start, end)| start.min(end)..end))
+        Ok(start.zip(end).map(|(start, end)| if is_empty { end..end } else { start.min(end)..end }))
     }
 
     fn edge(&mut self, side: Side, row: usize, rows: Rows) -> Result<Option<usize>> {

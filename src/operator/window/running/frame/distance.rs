@@ -54,13 +54,24 @@ pub(super) struct Distance {
     by: ScalarValue,
     back: bool,
     side: Side,
+    backward: bool,
     /// Where the bound is: it only moves forward.
     cursor: Cursor,
+    is_before_all: bool,
 }
 
 impl Distance {
-    pub(super) fn new(by: ScalarValue, back: bool, side: Side) -> Self {
-        Self { by, back, side, cursor: Cursor::default() }
+    /// `backward` for rows in the opposite of the order that the query has.
+    pub(super) fn new(by: ScalarValue, back: bool, side: Side, backward: bool) -> Self {
+        Self { by, back, side, backward, cursor: Cursor::default(), is_before_all: false }
+    }
+
+    /// Whether the bound that was found last is in front of all rows, those with NULL included.
+    ///
+    /// A frame of the engine's that starts behind all values of the type starts behind the NULLs as well. Seen backward
+    /// it ends there, in front of rows that frames before it had.
+    pub(super) fn is_before_all(&self) -> bool {
+        self.is_before_all
     }
 
     /// A partition begins.
@@ -75,8 +86,10 @@ impl Distance {
     /// The bound for a row; none while it is not known.
     pub(super) fn edge(&mut self, order: &mut Order, row: usize, rows: Rows) -> Result<Option<usize>> {
         let value = order.value(row)?;
+        self.is_before_all = false;
         let Some(target) = self.target(&value, order.options)? else {
             // No value is so small, or so large: the bound is where it was, or at the end.
+            self.is_before_all = self.back && self.backward;
             if !self.back && rows.complete {
                 self.cursor.row = rows.end;
             }

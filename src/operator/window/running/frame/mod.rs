@@ -126,7 +126,6 @@ pub(super) struct Frame {
     /// Rows of the input that are there, and that have their values.
     known: usize,
     done: usize,
-    batch_size: usize,
 }
 
 impl Frame {
@@ -142,7 +141,6 @@ impl Frame {
             last: None,
             known: 0,
             done: 0,
-            batch_size: room.context.session_config().batch_size().max(1),
         })
     }
 
@@ -181,24 +179,21 @@ impl Frame {
         while self.done < known
             && let Some(frame) = self.bounds.of(self.done, known, complete)?
         {
-            self.find(frame)?;
+            self.find(frame, values)?;
             self.done += 1;
-            if self.done.is_multiple_of(self.batch_size) {
-                self.out(values)?;
-            }
         }
         self.out(values)
     }
 
     /// The values of the next row.
-    fn find(&mut self, frame: Range<usize>) -> Result<()> {
+    fn find(&mut self, frame: Range<usize>, values: &mut [Values]) -> Result<()> {
         let same = self.last.as_ref() == Some(&frame);
         if !same {
             self.turn_to(&frame)?;
         }
-        for member in &mut self.members {
-            if !same || !member.found.again() {
-                member.found.push(member.framed.value(&frame)?, 1);
+        for (member, values) in self.members.iter_mut().zip(values) {
+            if !same || !member.found.again(values)? {
+                member.found.push(member.framed.value(&frame)?, 1, values)?;
             }
         }
         self.last = Some(frame);
