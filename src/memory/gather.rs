@@ -58,7 +58,8 @@ impl Gather {
         if self.bytes > self.most {
             return self.finish();
         }
-        self.take_full()
+        self.take_full();
+        Ok(())
     }
 
     /// The next batch that is full.
@@ -69,19 +70,18 @@ impl Gather {
     /// What there is becomes a batch, though it is not full.
     pub(crate) fn finish(&mut self) -> Result<(), ArrowError> {
         self.making.finish_buffered_batch()?;
-        self.take_full()?;
+        self.take_full();
         (self.bytes, self.last) = (0, 0);
         Ok(())
     }
 
-    fn take_full(&mut self) -> Result<(), ArrowError> {
+    fn take_full(&mut self) {
         while let Some(batch) = self.making.next_completed_batch() {
             // Texts were put into a buffer of a megabyte, however few they are. Where they wait, so does the megabyte.
-            let batch = compact(&batch)?;
+            let batch = compact(&batch).unwrap_or(batch);
             self.last = get_record_batch_memory_size(&batch);
             self.full.push_back(batch);
         }
-        Ok(())
     }
 
     /// The bytes that are held for the batch in the making.

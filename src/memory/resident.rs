@@ -192,6 +192,11 @@ impl Sampler {
         self.bytes.load(Ordering::Relaxed)
     }
 
+    /// Tells one time that free memory was given back from another.
+    pub(crate) fn last_purge(&self) -> u64 {
+        self.purged.load(Ordering::Relaxed)
+    }
+
     /// Looks now.
     pub(crate) fn refresh(&self) {
         self.bytes.store(current(), Ordering::Relaxed);

@@ -13,6 +13,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::pass::{Pass, PassExec};
 use crate::error::Error;
+use crate::memory::{BYTES_OF_ROW, row_bytes};
 
 /// How many rows a batch for a text format has. The engine's writer turns up to a hundred batches a file into text
 /// ahead of a slow disk or compressor, and reserves nothing for them.
@@ -38,9 +39,11 @@ impl WriteInput {
     }
 }
 
-/// Slices share the memory of their batch.
+/// Slices share the memory of their batch. Of long rows they have fewer.
 fn slices(batch: RecordBatch, max_rows: usize) -> impl Iterator<Item = RecordBatch> {
     let rows = batch.num_rows();
+    let row = row_bytes(&batch) / rows.max(1);
+    let max_rows = max_rows.min(max_rows.saturating_mul(BYTES_OF_ROW) / row.max(1));
     (0..rows).step_by(max_rows.min(rows).max(1)).map(move |start| batch.slice(start, max_rows.min(rows - start)))
 }
 

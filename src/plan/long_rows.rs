@@ -16,6 +16,9 @@ use super::row_width::row_width;
 use crate::memory::BYTES_OF_ROW;
 use crate::operator::{SmallBatches, SmallBatchesExec};
 
+/// Rows that are no longer, in bytes, are none for this rule.
+const LONG: usize = 4 * BYTES_OF_ROW;
+
 /// Gives a plan over long rows batches of as many bytes as others have.
 ///
 /// ```text
@@ -34,11 +37,11 @@ impl PhysicalOptimizerRule for LongRows {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, options: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         let usual = options.execution.batch_size.get();
         let bytes = usual.saturating_mul(BYTES_OF_ROW);
-        let rows = bytes / row_width(&plan, bytes)?.max(1);
-        if rows >= usual {
+        let width = row_width(&plan, bytes)?;
+        if width <= LONG {
             return Ok(plan);
         }
-        let rows = rows.max(1);
+        let rows = (bytes / width).max(1);
         let plan = plan.transform_up(|node| with_rows(node, rows, bytes)).data()?;
         Ok(Arc::new(SmallBatchesExec::new(plan, SmallBatches { rows })))
     }
@@ -61,14 +64,16 @@ fn with_rows(node: Arc<dyn ExecutionPlan>, rows: usize, bytes: usize) -> Result<
     let Some((write, sink)) = write.and_then(|write| Some((write, write.sink().downcast_ref::<ParquetSink>()?))) else {
         return Ok(Transformed::no(node));
     };
-    let sink = Arc::new(with_small_row_groups(sink, 8 * bytes)?);
+    let sink = Arc::new(with_small_row_groups(sink, rows, 8 * bytes)?);
     let write = DataSinkExec::new(Arc::clone(write.input()), sink, write.sort_order().clone());
     Ok(Transformed::yes(Arc::new(write)))
 }
 
-/// The engine's writer of several threads looks at the rows of a row group, and not at its bytes.
-fn with_small_row_groups(sink: &ParquetSink, bytes: usize) -> Result<ParquetSink> {
+/// The engine's writer of several threads looks at the rows of a row group, and not at its bytes; and whether a page is
+/// full is looked at every so many rows.
+fn with_small_row_groups(sink: &ParquetSink, rows: usize, bytes: usize) -> Result<ParquetSink> {
     let mut options = sink.parquet_options().clone();
+    options.global.write_batch_size = options.global.write_batch_size.min(rows);
     options.global.allow_single_file_parallelism = false;
     if options.global.max_row_group_bytes.is_none() {
         options.global.max_row_group_bytes = Some(MaxRowGroupBytes::try_new(bytes)?);

@@ -3,25 +3,30 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::Schema;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result, Statistics};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
+use datafusion::physical_plan::union::{InterleaveExec, UnionExec};
 
-/// The bytes of a row that has the wanted columns of every scan below `plan`. Scans that tell nothing, or have fewer
-/// than `few` bytes in all, do not count.
+/// The bytes of a row that has the wanted columns of every scan below `plan`; of scans that a union puts together, the
+/// most. Scans that tell nothing, or have fewer than `few` bytes in all, do not count.
 pub(super) fn row_width(plan: &Arc<dyn ExecutionPlan>, few: usize) -> Result<usize> {
-    let mut width = 0;
-    plan.apply(|node| {
-        if node.children().is_empty() {
-            let statistics = StatisticsContext::new().compute(node.as_ref(), &StatisticsArgs::new())?;
-            let rows = statistics.num_rows.get_value().copied().unwrap_or(0);
-            let bytes = bytes(&statistics, &node.schema()).filter(|bytes| rows > 0 && *bytes > few);
-            width += bytes.map_or(0, |bytes| bytes / rows);
-        }
-        Ok(TreeNodeRecursion::Continue)
-    })?;
-    Ok(width)
+    let children = plan.children();
+    if children.is_empty() {
+        return scan_width(plan, few);
+    }
+    let widths = children.into_iter().map(|child| row_width(child, few)).collect::<Result<Vec<_>>>()?;
+    Ok(match plan.is::<UnionExec>() || plan.is::<InterleaveExec>() {
+        true => widths.into_iter().max().unwrap_or(0),
+        false => widths.into_iter().sum(),
+    })
+}
+
+fn scan_width(scan: &Arc<dyn ExecutionPlan>, few: usize) -> Result<usize> {
+    let statistics = StatisticsContext::new().compute(scan.as_ref(), &StatisticsArgs::new())?;
+    let rows = statistics.num_rows.get_value().copied().unwrap_or(0);
+    let bytes = bytes(&statistics, &scan.schema()).filter(|bytes| rows > 0 && *bytes > few);
+    Ok(bytes.map_or(0, |bytes| bytes / rows))
 }
 
 /// Of a scan of some columns, the bytes of those alone where each is known; else of whole rows, which a scan of text

@@ -37,7 +37,8 @@ const START: u64 = 4 << 20;
 pub(super) fn line_length(path: &Path, compression: FileCompressionType, quote: Option<u8>) -> u64 {
     let Ok(file) = File::open(path) else { return 0 };
     let Ok(start) = compression.convert_read(file) else { return 0 };
-    let (mut bytes, mut lines, mut quoted) = (0, 0, false);
+    let (mut bytes, mut lines, mut returns) = (0, 0, 0);
+    let (mut quoted, mut before) = (false, b'\n');
     let mut start = BufReader::new(start.take(START));
     // Where a file is damaged, whoever reads it will say so.
     while let Ok(buffer) = start.fill_buf()
@@ -46,14 +47,21 @@ pub(super) fn line_length(path: &Path, compression: FileCompressionType, quote: 
         && !(lines > 1 && bytes / lines <= LONG_LINE)
     {
         for byte in buffer {
-            quoted ^= Some(*byte) == quote;
+            // A quote inside of a text is one of inches, and begins nothing.
+            let begins = matches!(before, b',' | b';' | b'\t' | b'|' | b'\n' | b'\r' | b'"' | b'\'');
+            quoted ^= Some(*byte) == quote && (quoted || begins);
             lines += u64::from(*byte == b'\n' && !quoted);
+            returns += u64::from(*byte == b'\r' && !quoted);
+            before = *byte;
         }
         bytes += buffer.len() as u64;
         let read = buffer.len();
         start.consume(read);
     }
-    bytes / lines.max(1)
+    match lines.max(returns) {
+        0 if bytes >= START => 0,
+        lines => bytes / lines.max(1),
+    }
 }
 
 /// Characters that a value of the type usually takes, with the delimiter behind it.
@@ -95,6 +103,8 @@ mod tests {
         assert_eq!(length(&"a line of text\n".repeat(1000)), 15);
         assert_eq!(length(&format!("{}\n", "long ".repeat(20_000)).repeat(30)), 100_001);
         assert_eq!(length(&format!("1,\"{}\"\n", "long\n".repeat(20_000)).repeat(30)), 100_005);
+        assert_eq!(length(&"a 5\" disk, \rtwo\r".repeat(1000)), 8);
+        assert_eq!(length(&"a 5\" disk\n".repeat(1000)), 10);
         assert_eq!(length(""), 0);
         assert_eq!(line_length(&folder.path().join("none"), FileCompressionType::UNCOMPRESSED, None), 0);
         let schema = Schema::new(vec![Field::new("text", DataType::Utf8View, true)]);

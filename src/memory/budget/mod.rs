@@ -128,20 +128,25 @@ impl Budget {
     }
 
     /// The resident size in bytes. When it is half way from where operators spill to the limit, free memory is given
-    /// back, and tables leave for disk.
+    /// back; where that does not help, tables leave for disk.
     fn look(&self) -> u64 {
         let (mark, evictable) = {
             let state = self.state.lock();
             (state.high() + (state.limit - state.high()) / 2, state.evictable)
         };
+        let purged = self.resident.last_purge();
         let resident = self.resident.below(mark);
         let over = usize::try_from(resident.saturating_sub(mark)).unwrap_or(usize::MAX);
-        if over > 0 && evictable > 0 {
+        if over > 0 && evictable > 0 && self.resident.last_purge() != purged {
             let _one = self.eviction.lock();
             self.evict(over.max(self.capacity() / 16));
-            self.resident.refresh();
         }
         resident
+    }
+
+    /// Whether nobody is there but tables.
+    fn is_idle(&self) -> bool {
+        self.state.lock().consumers.values().all(|consumer| consumer.evict.is_some())
     }
 
     fn wake(&self) {
@@ -263,7 +268,6 @@ impl Budget {
 
     /// Grants a request (0), or tells how many bytes must leave for disk first.
     fn request(&self, reservation: &MemoryReservation, more: usize, evicted: bool) -> EngineResult<usize> {
-        self.wake();
         let high = self.state.lock().high();
         let resident = self.resident.below(high.saturating_sub(more as u64));
         let mut state = self.state.lock();
@@ -300,9 +304,9 @@ impl MemoryPool for Budget {
     }
 
     fn register(&self, consumer: &MemoryConsumer) {
-        self.wake();
         let holder = Holder { name: consumer.name().to_string(), spills: consumer.can_spill(), reserved: 0, peak: 0 };
         self.state.lock().consumers.insert(consumer.id(), Consumer { holder, evict: None });
+        self.wake();
     }
 
     fn unregister(&self, consumer: &MemoryConsumer) {

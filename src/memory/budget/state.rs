@@ -96,8 +96,8 @@ impl State {
         let over = self.reserved.saturating_add(more).saturating_sub(ceiling);
         if is_table {
             // A table takes what is free and drives nobody out. It stops before the process is full: what it gives back
-            // later, the allocator does not give back at once.
-            return (over == 0 && resident <= self.high()).then_some(0);
+            // later, the allocator does not give back at once, and the next statement needs code that is not there now.
+            return (over == 0 && resident <= self.high().saturating_sub(MARGIN)).then_some(0);
         }
         let crowded = resident.saturating_sub(self.high()) as usize;
         let crowded = match spills && own.saturating_add(more) > self.working_set() {

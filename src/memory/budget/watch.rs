@@ -1,7 +1,6 @@
 //! A thread that looks at the resident size while queries run.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::thread::{self, Thread};
 use std::time::Duration;
 
@@ -10,8 +9,8 @@ use super::Budget;
 /// Two looks lie so far apart: a scan on two threads decodes a few megabytes meanwhile. A look takes 3 µs.
 const INTERVAL: Duration = Duration::from_millis(4);
 
-/// After so many looks at a size that stays, nobody looks until an operator comes.
-const LOOKS: u32 = 2500;
+/// After so many looks at a size that stays, while there is no operator, nobody looks until one comes.
+const LOOKS: u32 = 500;
 
 /// The resident size moves by less for other reasons than a query.
 const STILL: u64 = 256 << 10;
@@ -29,24 +28,19 @@ const STILL: u64 = 256 << 10;
 #[derive(Debug)]
 pub(super) struct Watch {
     thread: Option<Thread>,
-    sleeps: Arc<AtomicBool>,
 }
 
 impl Watch {
     /// A thread for the budget, which ends with it.
     pub(super) fn start(budget: Weak<Budget>) -> Self {
-        let sleeps = Arc::new(AtomicBool::new(false));
-        let of_thread = Arc::clone(&sleeps);
-        let thread = thread::Builder::new().name("memory".into()).spawn(move || watch(&budget, &of_thread));
+        let thread = thread::Builder::new().name("memory".into()).spawn(move || watch(&budget));
         // Without it, memory is given back when somebody asks for more.
-        Self { thread: thread.ok().map(|thread| thread.thread().clone()), sleeps }
+        Self { thread: thread.ok().map(|thread| thread.thread().clone()) }
     }
 
-    /// There is something to look at.
+    /// There is an operator. One that comes before the thread sleeps is not missed: it does not sleep then.
     pub(super) fn wake(&self) {
-        if self.sleeps.load(Ordering::Relaxed)
-            && let Some(thread) = &self.thread
-        {
+        if let Some(thread) = &self.thread {
             thread.unpark();
         }
     }
@@ -54,24 +48,20 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if let Some(thread) = &self.thread {
-            thread.unpark();
-        }
+        self.wake();
     }
 }
 
-fn watch(budget: &Weak<Budget>, sleeps: &AtomicBool) {
+fn watch(budget: &Weak<Budget>) {
     let (mut last, mut still) = (0, 0);
-    while let Some(resident) = budget.upgrade().map(|budget| budget.look()) {
-        still = if resident.abs_diff(last) < STILL { still + 1 } else { 0 };
+    while let Some((resident, idle)) = budget.upgrade().map(|budget| (budget.look(), budget.is_idle())) {
+        still = if idle && resident.abs_diff(last) < STILL { still + 1 } else { 0 };
         last = if still == 0 { resident } else { last };
         if still < LOOKS {
             thread::sleep(INTERVAL);
-            continue;
+        } else {
+            thread::park();
+            still = 0;
         }
-        sleeps.store(true, Ordering::Relaxed);
-        thread::park();
-        sleeps.store(false, Ordering::Relaxed);
-        still = 0;
     }
 }

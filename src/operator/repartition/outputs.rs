@@ -124,10 +124,8 @@ impl Outputs {
     pub(super) fn push(&self, index: usize, rows: RecordBatch) -> Result<()> {
         let mut output = self.outputs[index].lock();
         // What came behind an error would wait for as long as the plan lives.
-        if output.is_read && output.error.is_none() {
-            if output.push(rows)? {
-                self.arrived[index].notify_one();
-            }
+        if output.is_read && output.error.is_none() && output.push(rows)? {
+            self.arrived[index].notify_one();
         }
         Ok(())
     }

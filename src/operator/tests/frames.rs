@@ -93,12 +93,16 @@ proptest! {
     #[test]
     fn frames_are_those_of_the_engine(
         table in tables(),
-        memory in prop::sample::select(vec![250_000usize, 600_000, 10_000_000]),
+        memory in prop::sample::select(vec![160_000usize, 500_000, 10_000_000]),
         partition in prop::sample::select(vec!["", "PARTITION BY k", "PARTITION BY g"]),
         functions in prop::sample::subsequence([&FUNCTIONS[..], &MORE[..]].concat(), 1..5),
         order in 0..ORDERS.len(),
         frames in prop::collection::vec((0..3u8, bounds()), 1..3),
     ) {
+        // The engine's accumulator counts, for each value, the batch that it was in: such a frame has to fit.
+        let holds_batches = |function: &&str| function.contains("struct") && memory < 1_000_000;
+        let functions: Vec<_> = functions.into_iter().filter(|function| !holds_batches(function)).collect();
+        prop_assume!(!functions.is_empty());
         let windows: Vec<_> = frames.into_iter().map(|(units, bounds)| window(units, order, bounds)).collect();
         let alone = |(place, function): (usize, &&str)| sql(&[*function], &[windows[place % windows.len()].clone()], partition);
         let columns = functions.iter().enumerate().map(alone).collect::<Vec<_>>();

@@ -82,7 +82,7 @@ impl FileFormat for CsvFiles {
     ) -> Result<Statistics> {
         let path = path_of(object);
         let compression = self.dialect.compression_of(&path);
-        let line = line_length(&path, compression, self.dialect.quote);
+        let line = line_length(&path, compression, self.dialect.quote.or(Some(b'"')));
         Ok(estimated(&schema, object.size, compression.is_compressed(), line))
     }
 

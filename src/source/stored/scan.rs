@@ -184,10 +184,16 @@ impl ExecutionPlan for StoredScanExec {
         };
         let count = |partition: &Vec<Arc<StoredBatch>>| partition.iter().map(|batch| batch.rows()).sum::<usize>();
         let limit = self.fetch.unwrap_or(usize::MAX);
-        let bytes = partitions.iter().flatten().map(|batch| batch.bytes(self.projection.as_deref())).sum();
+        let bytes: usize = partitions.iter().flatten().map(|batch| batch.bytes(self.projection.as_deref())).sum();
+        let rows = partitions.iter().map(|partition| count(partition).min(limit)).sum::<usize>();
+        let all = partitions.iter().map(count).sum::<usize>().max(1);
+        let bytes_of_some = || (bytes as u128 * rows as u128 / all as u128) as usize;
         Ok(Arc::new(Statistics {
-            num_rows: Precision::Exact(partitions.iter().map(|partition| count(partition).min(limit)).sum()),
-            total_byte_size: if self.fetch.is_none() { Precision::Exact(bytes) } else { Precision::Inexact(bytes) },
+            num_rows: Precision::Exact(rows),
+            total_byte_size: match self.fetch {
+                None => Precision::Exact(bytes),
+                Some(_) => Precision::Inexact(bytes_of_some()),
+            },
             column_statistics: Statistics::unknown_column(&self.schema),
         }))
     }

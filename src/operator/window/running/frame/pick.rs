@@ -103,6 +103,10 @@ impl Pick {
     fn look(&mut self, place: usize) -> Result<ScalarValue> {
         self.picked.row = place;
         match self.picked.load(&self.rows)? {
+            // A list is a slice of those of its batch, and counts as all of them.
+            Some((batch, place)) if batch.column(0).data_type().is_nested() => {
+                Ok(ScalarValue::try_from_array(batch.column(0), place)?.compacted())
+            }
             Some((batch, place)) => ScalarValue::try_from_array(batch.column(0), place),
             None => Err(unexpected("a row that is not there")),
         }
@@ -161,6 +165,9 @@ impl Framed for Pick {
     }
 
     fn value(&mut self, frame: &Range<usize>) -> Result<ScalarValue> {
+        if frame.is_empty() {
+            return Ok(self.none.clone());
+        }
         if !self.open {
             Self::seek(&self.rows, &mut self.first, frame.start, self.ignores_nulls)?;
         }
