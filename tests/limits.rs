@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Each outgrows 128 MB in another operator.
-const QUERIES: [(&str, &str); 20] = [
+const QUERIES: [(&str, &str); 21] = [
     (
         "groups",
         "SELECT count(*), sum(s) FROM (SELECT l_orderkey, sum(l_quantity) AS s FROM lineitem GROUP BY l_orderkey)",
@@ -80,6 +80,12 @@ const QUERIES: [(&str, &str); 20] = [
         "SELECT count(*), sum(s % 1000003 * (k % 7)), sum(l) FROM (SELECT k, l, sum(k) OVER (ORDER BY k, n ROWS BETWEEN \
          CURRENT ROW AND UNBOUNDED FOLLOWING) AS s FROM (SELECT l_orderkey AS k, l_linenumber AS n, lead(l_orderkey) OVER \
          (ORDER BY l_orderkey, l_linenumber) AS l FROM lineitem))",
+    ),
+    // A median, seen from each row of a partition, had to have all values in memory: refused.
+    (
+        "medians beside their rows",
+        "SELECT count(*), sum(m), max(d) FROM (SELECT median(l_extendedprice) OVER (PARTITION BY l_returnflag) AS m, \
+         count(DISTINCT l_orderkey) OVER () AS d FROM lineitem)",
     ),
     // Millions of rows that get their value together were put together before one of them was counted: over ten times
     // the rows, 480 MB.

@@ -1,25 +1,20 @@
 //! One group whose state does not fit, from its states on disk.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, ListArray, UInt64Array};
-use datafusion::arrow::compute::{SortColumn, cast, concat, filter, is_not_null, take_record_batch};
-use datafusion::arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef};
+use datafusion::arrow::array::{ArrayRef, AsArray, ListArray, UInt64Array};
+use datafusion::arrow::compute::{SortColumn, take};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::utils::evaluate_partition_ranges;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
-use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, TryStreamExt};
 
 use super::shape::{Rows, Shape};
+use super::sorted::{Sorted, values_only};
 use super::stream::Aggregation;
 use crate::error::Error;
-use crate::operator::sort::Sort;
 use crate::operator::spill::{Segment, rows_of};
 
 /// The result of the group that all of `states` belong to, as one row.
@@ -38,10 +33,19 @@ pub(super) async fn result(aggregation: &Aggregation, states: Vec<Segment>) -> R
     for (function, merged) in merged.into_iter().enumerate() {
         columns.push(match merged {
             Some(mut merged) => merged.evaluate()?,
-            None => quantile(aggregation, function, values_of(shape, function, read())?).await?,
+            None => quantile(aggregation, function).of(values_of(shape, function, read())?).await?,
         });
     }
     Ok(RecordBatch::try_new(Arc::clone(shape.output()), columns)?)
+}
+
+fn quantile(aggregation: &Aggregation, function: usize) -> Sorted<'_> {
+    Sorted {
+        name: "SpillingAggregateExec",
+        function: &aggregation.shape.functions()[function],
+        context: &aggregation.context,
+        figures: &aggregation.figures,
+    }
 }
 
 /// What the states of one function are merged into. A function may write other states for groups than without them.
@@ -120,17 +124,14 @@ fn values_of(
     states: SendableRecordBatchStream,
 ) -> Result<SendableRecordBatchStream> {
     let value_type = shape.functions()[function].expressions()[0].data_type(shape.input_schema())?;
-    let schema: SchemaRef = Arc::new(Schema::new(vec![Field::new("value", value_type, true)]));
-    let (shape, of) = (Arc::clone(shape), Arc::clone(&schema));
-    let values = states.map(move |states| {
+    let shape = Arc::clone(shape);
+    let values = small(states.map(move |states| {
         let states = shape.evaluate(&states?, Rows::States)?.arguments;
         let lists = states[function].0.first().and_then(|lists| lists.as_list_opt::<i32>());
         let lists = lists.ok_or_else(|| Error::internal("the state of a quantile is a list"))?;
-        let values = flat(lists);
-        let values = filter(&values, &is_not_null(&values)?)?;
-        Ok(RecordBatch::try_new(Arc::clone(&of), vec![values])?)
-    });
-    Ok(Box::pin(RecordBatchStreamAdapter::new(schema, small(values))))
+        Ok(flat(lists))
+    }));
+    Ok(values_only(value_type, values))
 }
 
 /// The values of all lists. One that is NULL has none: it comes of a group without rows.
@@ -140,82 +141,17 @@ fn flat(lists: &ListArray) -> ArrayRef {
     lists.values().slice(start as usize, (end - start) as usize)
 }
 
-/// The same rows in batches that a sort can do with.
+/// The same values in pieces that a sort can do with.
 fn small(
-    batches: impl futures::Stream<Item = Result<RecordBatch>> + Send + 'static,
-) -> impl futures::Stream<Item = Result<RecordBatch>> + Send + 'static {
+    arrays: impl futures::Stream<Item = Result<ArrayRef>> + Send + 'static,
+) -> impl futures::Stream<Item = Result<ArrayRef>> + Send + 'static {
     const ROWS: usize = 8192;
-    let pieces = |batch: RecordBatch| {
-        let starts = (0..batch.num_rows()).step_by(ROWS);
+    let pieces = |array: ArrayRef| {
+        let last = array.len();
         // Slices would be counted with all of the values around them: each piece is a copy.
-        let last = batch.num_rows();
         let rows = move |start| UInt64Array::from_iter_values(start as u64..last.min(start + ROWS) as u64);
-        let pieces = starts.map(move |start| Ok(take_record_batch(&batch, &rows(start))?));
+        let pieces = (0..last).step_by(ROWS).map(move |start| Ok(take(&array, &rows(start), None)?));
         futures::stream::iter(pieces)
     };
-    batches.map_ok(pieces).try_flatten()
-}
-
-/// The quantile of all values: the one at its place in their order, or what lies between the two beside it.
-async fn quantile(aggregation: &Aggregation, function: usize, values: SendableRecordBatchStream) -> Result<ArrayRef> {
-    let share =
-        aggregation.shape.quantile(function).ok_or_else(|| Error::internal("a function that is no quantile"))?;
-    let count = Arc::new(AtomicUsize::new(0));
-    let mut sorted = sorted(aggregation, values, Arc::clone(&count))?;
-    let mut found: Vec<ArrayRef> = Vec::new();
-    let (mut before, mut place) = (0, 0.0);
-    while let Some(batch) = sorted.next().await.transpose()? {
-        // With the first batch that is sorted, all are counted.
-        place = share * count.load(Ordering::Relaxed).saturating_sub(1) as f64;
-        let wanted = (place.floor() as usize)..(place.ceil() as usize + 1);
-        let first = wanted.start.max(before);
-        let end = wanted.end.min(before + batch.num_rows());
-        if first < end {
-            found.push(batch.column(0).slice(first - before, end - first));
-        }
-        before += batch.num_rows();
-        if before >= wanted.end {
-            break;
-        }
-    }
-    let is_median = aggregation.shape.functions()[function].fun().name() == "median";
-    match found.iter().map(|values| values.len()).sum::<usize>() {
-        2 if !is_median => between(&found, place.fract()),
-        _ => {
-            // Of so few values, the engine's own function finds it.
-            let mut accumulator = aggregation.shape.accumulator(function)?;
-            found.iter().try_for_each(|values| accumulator.update_batch(std::slice::from_ref(values)))?;
-            accumulator.evaluate()?.to_array()
-        }
-    }
-}
-
-/// All values in their order, by way of the disk; `count` is how many of them have been read.
-fn sorted(
-    aggregation: &Aggregation,
-    values: SendableRecordBatchStream,
-    count: Arc<AtomicUsize>,
-) -> Result<SendableRecordBatchStream> {
-    let schema = values.schema();
-    let counted = values.inspect_ok(move |batch| {
-        count.fetch_add(batch.num_rows(), Ordering::Relaxed);
-    });
-    let counted: SendableRecordBatchStream = Box::pin(RecordBatchStreamAdapter::new(schema, counted));
-    let by_value = LexOrdering::new([PhysicalSortExpr::new_default(Arc::new(Column::new("value", 0)))]);
-    let by_value = by_value.ok_or_else(|| Error::internal("an order by nothing"))?;
-    let (context, figures) = (Arc::clone(&aggregation.context), aggregation.figures.clone());
-    Ok(Sort::inside("SpillingAggregateExec[quantile]", by_value, context, figures).stream(counted))
-}
-
-/// What lies at `weight` of the way from the first to the second of two numbers, to the sixth digit of the weight: as
-/// the engine's `percentile_cont` has it.
-fn between(numbers: &[ArrayRef], weight: f64) -> Result<ArrayRef> {
-    const DIGITS: f64 = 1e6;
-    let numbers = concat(&numbers.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>())?;
-    let wide = cast(&numbers, &DataType::Float64)?;
-    let wide = wide.as_primitive::<Float64Type>();
-    let (lower, upper) = (wide.value(0), wide.value(1));
-    let weight = (weight * DIGITS).trunc() / DIGITS;
-    let between: ArrayRef = Arc::new(Float64Array::from(vec![lower + (upper - lower) * weight]));
-    Ok(cast(&between, numbers.data_type())?)
+    arrays.map_ok(pieces).try_flatten()
 }

@@ -9,7 +9,7 @@
 //!            │ after the input, one by one
 //!            ├─ its groups fit ──► Table ──► rows
 //!            ├─ they do not ──► partitioned again, with another hash seed
-//!            └─ it is one group ──► its values sorted, for a quantile           (large_group.rs)
+//!            └─ it is one group ──► its values sorted, for a quantile           (large_group.rs, sorted.rs)
 //! ```
 //!
 //! Without groups, the engine's aggregate is bounded for all functions but a few; quantiles are taken from it (whole.rs).
@@ -20,9 +20,11 @@
 mod exec;
 mod large_group;
 mod shape;
+mod sorted;
 mod stream;
 mod table;
 mod whole;
 
 pub(crate) use exec::{Aggregate, keeps_every_value};
 pub(crate) use shape::grows_with_rows;
+pub(in crate::operator) use sorted::{Sorted, can_be_sorted, values_only};

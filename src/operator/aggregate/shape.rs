@@ -139,12 +139,7 @@ impl Shape {
         }
     }
 
-    /// The accumulator of that function for one group.
-    pub(super) fn accumulator(&self, function: usize) -> Result<Box<dyn Accumulator>> {
-        self.functions[function].create_accumulator()
-    }
-
-    /// The same for every function.
+    /// The accumulator of each function for one group.
     pub(super) fn row_accumulators(&self) -> Result<Vec<Box<dyn Accumulator>>> {
         self.functions.iter().map(|function| function.create_accumulator()).collect()
     }

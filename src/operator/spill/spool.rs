@@ -60,6 +60,11 @@ impl Spool {
         mem::take(&mut self.segments)
     }
 
+    /// The batches in their order, which stay.
+    pub(in crate::operator) fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
     /// The batches from the last to the first; the rows of each are in their order.
     pub(in crate::operator) fn reversed(&self) -> Vec<Segment> {
         self.segments.iter().rev().cloned().collect()

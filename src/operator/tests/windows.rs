@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::oracle::{Table, block_on, config, tables};
 
 /// Each with a frame or without; `{o}` is the order by.
-const FUNCTIONS: [&str; 30] = [
+const FUNCTIONS: [&str; 35] = [
     "sum(v) OVER ({p})",
     "count(*) OVER ({p})",
     "max(s) OVER ({p} {o} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)",
@@ -34,6 +34,11 @@ const FUNCTIONS: [&str; 30] = [
     "sum(arrow_cast(v, 'Decimal128(9, 2)')) OVER ({p} {o} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 FOLLOWING)",
     "min(s) OVER ({p} {o} ROWS BETWEEN 2 PRECEDING AND 1 FOLLOWING)",
     "max(v) OVER ({p} ORDER BY g)",
+    "median(v) OVER ({p})",
+    "median(v / 4.0) OVER ({p} {o} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)",
+    "count(DISTINCT v) OVER ({p})",
+    "count(DISTINCT s) OVER ({p})",
+    "median(v) FILTER (WHERE g = 1) OVER ({p})",
     "sum(v) FILTER (WHERE g = 1) OVER ({p})",
     "count(*) FILTER (WHERE v > 3) OVER ({p} {o} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)",
 ];

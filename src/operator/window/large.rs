@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, UInt64Array};
 use datafusion::arrow::compute::{concat_batches, take_record_batch};
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::execution::SendableRecordBatchStream;
@@ -21,6 +21,7 @@ use super::picked::Picked;
 use super::running::{Running, aggregate_of, can_run};
 use super::stream::Windows;
 use crate::error::Error;
+use crate::operator::aggregate::{Sorted, can_be_sorted, values_only};
 use crate::operator::spill::{Segment, Spool, batches_of, rows_of, unnamed};
 
 /// How the values of one function are found, and the place of its column among those found the same way.
@@ -40,7 +41,7 @@ enum Way {
 pub(super) struct LargePartition {
     windows: Windows,
     ways: Vec<Way>,
-    values: Vec<(Arc<dyn WindowExpr>, Box<dyn Accumulator>)>,
+    values: Vec<(Arc<dyn WindowExpr>, Whole)>,
     forward: Vec<Arc<dyn WindowExpr>>,
     backward: Vec<Arc<dyn WindowExpr>>,
     numbered: Vec<Numbered>,
@@ -70,8 +71,8 @@ impl LargePartition {
     }
 
     fn way(&mut self, function: &Arc<dyn WindowExpr>) -> Result<Way> {
-        if let Some(accumulator) = accumulator(function)? {
-            self.values.push((Arc::clone(function), accumulator));
+        if let Some(whole) = whole(function, &self.input())? {
+            self.values.push((Arc::clone(function), whole));
             return Ok(Way::Value(self.values.len() - 1));
         }
         if let Some(numbered) = Numbered::new(function)? {
@@ -100,11 +101,14 @@ impl LargePartition {
     }
 
     pub(super) fn push(&mut self, batch: RecordBatch) -> Result<()> {
-        for (function, accumulator) in &mut self.values {
-            accumulator.update_batch(&function.evaluate_args(&batch)?)?;
+        let mut held = 0;
+        for (function, whole) in &mut self.values {
+            if let Whole::Accumulator(accumulator) = whole {
+                accumulator.update_batch(&function.evaluate_args(&batch)?)?;
+                held += accumulator.size();
+            }
         }
-        // A median holds every value.
-        let held = self.values.iter().map(|(_, accumulator)| accumulator.size()).sum();
+        // A list holds every value.
         self.windows.loan.reserve_last(held)?;
         self.rows.push(&batch)
     }
@@ -113,10 +117,7 @@ impl LargePartition {
     pub(super) async fn finish(mut self) -> Result<SendableRecordBatchStream> {
         let total = self.rows.rows() as u64;
         self.numbered.iter_mut().chain(&mut self.numbered_backward).for_each(|numbered| numbered.begin(total));
-        let values = self.values.iter_mut().map(|(_, accumulator)| accumulator.evaluate());
-        let values = values.collect::<Result<Vec<_>>>()?;
-        self.values.clear();
-        self.windows.loan.shrink_to(0);
+        let values = self.values().await?;
         let backward = self.read_backward().await?;
         let segments = self.rows.take();
         let rows = rows_of(segments, self.input(), self.windows.loan.share());
@@ -124,6 +125,37 @@ impl LargePartition {
         let schema = self.windows.schema();
         let assembly = Assembly { partition: self, values, rows, backward };
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::try_unfold(assembly, Assembly::next))))
+    }
+
+    /// The values of the functions that have one for all rows.
+    async fn values(&mut self) -> Result<Vec<ScalarValue>> {
+        let Windows { context, figures, .. } = self.windows.clone();
+        let mut values = Vec::with_capacity(self.values.len());
+        for (function, whole) in std::mem::take(&mut self.values) {
+            values.push(match whole {
+                Whole::Accumulator(mut accumulator) => accumulator.evaluate()?,
+                Whole::Sorted(data_type) => {
+                    let aggregate = aggregate_of(function.as_ref()).ok_or_else(|| Error::internal("no aggregate"))?;
+                    let rows = self.arguments(Arc::clone(&function), data_type);
+                    let sorted = Sorted {
+                        name: "SpillingWindowExec",
+                        function: aggregate,
+                        context: &context,
+                        figures: &figures,
+                    };
+                    ScalarValue::try_from_array(&sorted.of(rows).await?, 0)?
+                }
+            });
+        }
+        self.windows.loan.shrink_to(0);
+        Ok(values)
+    }
+
+    /// The first argument of a function, for all rows where it is not NULL.
+    fn arguments(&self, function: Arc<dyn WindowExpr>, data_type: DataType) -> SendableRecordBatchStream {
+        let rows = rows_of(self.rows.segments().to_vec(), self.input(), self.windows.loan.share());
+        let argument = move |batch: RecordBatch| function.evaluate_args(&batch).map(|mut all| all.swap_remove(0));
+        values_only(data_type, rows.map(move |batch| argument(batch?)))
     }
 
     fn input(&self) -> SchemaRef {
@@ -190,8 +222,15 @@ fn turn(batch: &RecordBatch) -> Result<RecordBatch> {
     Ok(take_record_batch(batch, &indices)?)
 }
 
-/// The accumulator of a function whose frame is the whole partition for every row.
-fn accumulator(function: &Arc<dyn WindowExpr>) -> Result<Option<Box<dyn Accumulator>>> {
+/// How the value of a function is found that has one for the whole partition.
+enum Whole {
+    Accumulator(Box<dyn Accumulator>),
+    /// From all values, of that type, in their order.
+    Sorted(DataType),
+}
+
+/// That of a function whose frame is the whole partition for every row.
+fn whole(function: &Arc<dyn WindowExpr>, input: &SchemaRef) -> Result<Option<Whole>> {
     let frame = function.get_window_frame();
     let all_are_peers = frame.units == WindowFrameUnits::Range && function.order_by().is_empty();
     let open = |bound: &WindowFrameBound| match bound {
@@ -202,13 +241,16 @@ fn accumulator(function: &Arc<dyn WindowExpr>) -> Result<Option<Box<dyn Accumula
         return Ok(None);
     }
     if let Some(standard) = function.as_any().downcast_ref::<StandardWindowExpr>() {
-        return Ok(Picked::new(standard)?.map(|picked| Box::new(picked) as _));
+        return Ok(Picked::new(standard)?.map(|picked| Whole::Accumulator(Box::new(picked))));
     }
     let aggregate = function.as_any().downcast_ref::<PlainAggregateWindowExpr>();
-    match aggregate.filter(|_| !says(function.as_ref(), "filter: Some(")) {
-        Some(aggregate) => aggregate.get_aggregate_expr().create_accumulator().map(Some),
-        None => Ok(None),
-    }
+    let Some(aggregate) = aggregate.filter(|_| !says(function.as_ref(), "filter: Some(")) else { return Ok(None) };
+    let aggregate = aggregate.get_aggregate_expr();
+    let value = aggregate.expressions().first().map(|value| value.data_type(input)).transpose()?;
+    Ok(Some(match value.filter(|value| can_be_sorted(aggregate, value)) {
+        Some(value) => Whole::Sorted(value),
+        None => Whole::Accumulator(aggregate.create_accumulator()?),
+    }))
 }
 
 /// The engine's name for a function that is no aggregate.
