@@ -42,8 +42,10 @@ impl WriteInput {
 /// Slices share the memory of their batch. Of long rows they have fewer.
 fn slices(batch: RecordBatch, max_rows: usize) -> impl Iterator<Item = RecordBatch> {
     let rows = batch.num_rows();
-    let row = row_bytes(&batch) / rows.max(1);
-    let max_rows = max_rows.min(max_rows.saturating_mul(BYTES_OF_ROW) / row.max(1));
+    let max_rows = match max_rows {
+        usize::MAX => rows,
+        max_rows => max_rows.min(max_rows * BYTES_OF_ROW * rows / row_bytes(&batch).max(1)),
+    };
     (0..rows).step_by(max_rows.min(rows).max(1)).map(move |start| batch.slice(start, max_rows.min(rows - start)))
 }
 

@@ -91,6 +91,7 @@ mod tests {
         assert_eq!(rows(2_300, true), Precision::Inexact(401));
         assert_eq!(rows(0, false), Precision::Inexact(1));
     }
+
     /// Documents of 100 kB each were taken for texts of 16 characters: a batch of 8,192 of them has 800 MB.
     #[test]
     fn long_lines_are_found_at_the_start_of_a_file() {

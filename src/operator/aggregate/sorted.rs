@@ -102,8 +102,11 @@ impl Sorted<'_> {
     async fn count_distinct(&self, values: SendableRecordBatchStream) -> Result<ArrayRef> {
         let mut sorted = self.in_order(values, Arc::default())?;
         let (mut runs, mut last) = (0, None);
-        while let Some(batch) = sorted.next().await.transpose()?.filter(|batch| batch.num_rows() > 0) {
+        while let Some(batch) = sorted.next().await.transpose()? {
             let values = batch.column(0);
+            if values.is_empty() {
+                continue;
+            }
             let first = ScalarValue::try_from_array(values, 0)?;
             let keys = SortColumn { values: Arc::clone(values), options: None };
             runs += evaluate_partition_ranges(values.len(), &[keys])?.len() as i64 - i64::from(last == Some(first));
