@@ -95,6 +95,7 @@ impl Context {
     }
 
     async fn plan_with(&self, piece: &Piece<'_>, effect: Effect, this: Option<&LogicalPlan>) -> Result<Frame> {
+        self.memory().budget.expect_statement();
         let mut statement = self.parse(piece)?;
         sql::normalize(&mut statement, self).map_err(|error| error.at_if_none(piece.start()))?;
         self.inner.parameters.read().bind(&mut statement)?;

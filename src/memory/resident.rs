@@ -181,15 +181,20 @@ impl Sampler {
         let purged = self.purged.load(Ordering::Relaxed);
         let due = now.saturating_sub(purged) >= Self::PURGE_INTERVAL_MICROS;
         if due && self.purged.compare_exchange(purged, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            if let Some(purge) = PURGE.get() {
-                purge();
-                self.refresh();
-            }
+            self.purge();
             if self.bytes.load(Ordering::Relaxed) > high && end_idle_processes() {
                 self.refresh();
             }
         }
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Has the allocator give free memory back, now.
+    pub(crate) fn purge(&self) {
+        if let Some(purge) = PURGE.get() {
+            purge();
+            self.refresh();
+        }
     }
 
     /// Tells one time that free memory was given back from another.

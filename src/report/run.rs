@@ -52,6 +52,7 @@ impl Run {
         let started = Instant::now();
         let mut state = context.session().state();
         let memory = context.shared_memory();
+        memory.budget.expect_statement();
         memory.budget.reset_peak();
         let cancelled = CancelFlag::default();
         let scope = Scope::new(cancelled.clone());

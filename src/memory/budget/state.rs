@@ -57,6 +57,11 @@ impl State {
         self.limit - (self.limit / 8).max(MARGIN)
     }
 
+    /// The resident size from which free memory is given back though nobody asks for any: half way to the limit.
+    pub(super) fn mark(&self) -> u64 {
+        self.high() + (self.limit - self.high()) / 2
+    }
+
     /// How much one spilling consumer may hold when room is short.
     pub(super) fn fair_share(&self) -> usize {
         let operators = self.consumers.values().filter(|consumer| consumer.evict.is_none());
