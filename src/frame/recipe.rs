@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use datafusion::common::Result as EngineResult;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig};
-use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::physical_plan::FileGroup;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::memory::LazyMemoryExec;
@@ -15,6 +14,7 @@ use datafusion::physical_plan::{ExecutionPlan, displayable};
 use super::Frame;
 use crate::error::Result;
 use crate::operator::MapExec;
+use crate::source::file_scan;
 
 /// The plans of the frame and the files that it reads, with their sizes and times, as text. Equal recipes give equal rows.
 ///
@@ -47,8 +47,7 @@ fn tells(node: &Arc<dyn ExecutionPlan>, files: &mut Vec<String>) -> bool {
     if !node.children().is_empty() {
         return true;
     }
-    let source = node.downcast_ref::<DataSourceExec>().map(DataSourceExec::data_source);
-    match source.and_then(|source| source.downcast_ref::<FileScanConfig>()) {
+    match file_scan(node.as_ref()) {
         Some(config) => {
             for file in config.file_groups.iter().flat_map(FileGroup::iter) {
                 let meta = &file.object_meta;

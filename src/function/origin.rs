@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::source::file_scan;
 use datafusion::common::Result;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::datasource::physical_plan::FileScanConfig;
-use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_plan::ExecutionPlan;
 
@@ -51,9 +50,7 @@ fn origin(plan: &Arc<dyn ExecutionPlan>, files: &mut HashMap<usize, Arc<str>>) -
 
 /// The only file of a scan.
 fn scanned(plan: &Arc<dyn ExecutionPlan>) -> Option<Arc<str>> {
-    let scan = plan.downcast_ref::<DataSourceExec>()?.data_source();
-    let scan = scan.downcast_ref::<FileScanConfig>()?;
-    let mut files = scan.file_groups.iter().flat_map(|group| group.iter()).map(|file| file.path());
+    let mut files = file_scan(plan.as_ref())?.file_groups.iter().flat_map(|group| group.iter()).map(|file| file.path());
     let first = files.next()?;
     files.all(|file| file == first).then(|| format!("/{first}").into())
 }

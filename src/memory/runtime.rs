@@ -41,6 +41,7 @@ impl Memory {
             .with_memory_pool(Arc::clone(&budget) as _)
             .with_disk_manager_builder(disk)
             .with_metadata_cache_limit(cache)
+            .with_file_statistics_cache_limit(cache.min(20 << 20))
             .build_arc()?;
         Ok(Self { limit: RwLock::new(limit), first: (limit, spill_limit), budget, runtime, folder })
     }

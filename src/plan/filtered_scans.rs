@@ -6,7 +6,6 @@ use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::datasource::physical_plan::FileScanConfig;
-use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_expr::expressions::{Column, DynamicFilterPhysicalExpr};
 use datafusion::physical_expr::utils::reassign_expr_columns;
 use datafusion::physical_expr::{PhysicalExpr, split_conjunction};
@@ -15,6 +14,7 @@ use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::{ChildrenPropertiesMode, ExecutionPlan, ReplaceChildrenOptions};
 
 use crate::operator::{KeyFilter, KeyFilterExec};
+use crate::source::file_scan;
 
 /// Applies the dynamic filters that a scan has been given to its rows, behind the filters of the query itself.
 ///
@@ -57,8 +57,7 @@ impl PhysicalOptimizerRule for FilteredScans {
 
 /// The dynamic filters of a scan, over the columns that come out of it.
 fn scan_filters(node: &Arc<dyn ExecutionPlan>) -> Vec<Arc<dyn PhysicalExpr>> {
-    let Some(scan) = node.downcast_ref::<DataSourceExec>() else { return Vec::new() };
-    let Some(files) = scan.data_source().downcast_ref::<FileScanConfig>() else { return Vec::new() };
+    let Some(files) = file_scan(node.as_ref()) else { return Vec::new() };
     let Some(predicate) = files.file_source().filter() else { return Vec::new() };
     let dynamic = split_conjunction(&predicate).into_iter().filter(|part| part.is::<DynamicFilterPhysicalExpr>());
     dynamic.filter_map(|filter| over_output(files, filter).ok()).collect()

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::datasource::physical_plan::{FileScanConfig, FileScanConfigBuilder};
+use datafusion::datasource::physical_plan::FileScanConfigBuilder;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 
 use crate::operator::{MapExec, PickExec};
+use crate::source::file_scan;
 
 /// Has each partition of a scan read its own files, where partitions are mapped, picked or streamed one by one.
 ///
@@ -29,10 +30,7 @@ impl PhysicalOptimizerRule for FixedPartitions {
             return Ok(plan);
         }
         plan.transform_up(|node| {
-            let source = node.downcast_ref::<DataSourceExec>().map(DataSourceExec::data_source);
-            let Some(files) = source.and_then(|source| source.downcast_ref::<FileScanConfig>()) else {
-                return Ok(Transformed::no(node));
-            };
+            let Some(files) = file_scan(node.as_ref()) else { return Ok(Transformed::no(node)) };
             let fixed = FileScanConfigBuilder::from(files.clone()).with_preserve_order(true).build();
             Ok(Transformed::yes(DataSourceExec::from_data_source(fixed)))
         })

@@ -17,6 +17,7 @@ mod interruptible_joins;
 mod joins_in_turn;
 mod large_top_rows;
 mod long_rows;
+mod many_files;
 mod merged_top_rows;
 mod mode;
 mod multiset_operations;
@@ -64,6 +65,7 @@ use interruptible_joins::InterruptibleJoins;
 use joins_in_turn::JoinsInTurn;
 use large_top_rows::LargeTopRows;
 use long_rows::LongRows;
+use many_files::ManyFileScans;
 use merged_top_rows::MergedTopRows;
 pub(crate) use mode::mode;
 use multiset_operations::MultisetOperations;
@@ -137,5 +139,6 @@ pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
     rules.push(Arc::new(SpillingRepartition));
     rules.push(Arc::new(InterruptibleJoins));
     rules.push(Arc::new(LongRows));
+    rules.push(Arc::new(ManyFileScans));
     rules
 }

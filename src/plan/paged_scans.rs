@@ -1,11 +1,11 @@
-//! The rule that reads wide row groups of Parquet files by pieces.
+//! The rule that reads wide row groups of Parquet files, and ranges of Arrow files, by pieces.
 
 use std::sync::Arc;
 
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::listing::{FileRange, PartitionedFile};
 use datafusion::datasource::physical_plan::parquet::{ParquetAccessPlan, RowGroupAccess};
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig, FileScanConfigBuilder};
 use datafusion::datasource::source::DataSourceExec;
@@ -13,7 +13,11 @@ use datafusion::parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 
-use crate::source::WideFile;
+use crate::source::{WideFile, file_scan};
+
+/// A range of an Arrow file has so many bytes at least, and so many there are at most.
+const ARROW_RANGE: u64 = 4 << 20;
+const ARROW_RANGES: u64 = 4096;
 
 /// Makes several files to the engine of one whose row groups are wide, each with a part of the rows of a row group, and
 /// deals them out evenly where their order does not matter.
@@ -24,18 +28,20 @@ use crate::source::WideFile;
 /// DataSourceExec: rows 0..20 000, rows 20 000..40 000, … │ rows 500 000..520 000, …
 /// ```
 ///
-/// It comes after the engine has split files by ranges of bytes, which know nothing of rows.
+/// It comes after the engine has split files by ranges of bytes, which know nothing of rows. Of Arrow files it reads all
+/// batches of a range before it decodes the first one: those ranges become small ones.
 #[derive(Debug)]
 pub(crate) struct PagedScans;
 
 impl PhysicalOptimizerRule for PagedScans {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _options: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|node| {
-            let scan = node.downcast_ref::<DataSourceExec>();
-            let config = scan.and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>());
-            let Some(config) = config.filter(|config| has_wide_files(config)) else { return Ok(Transformed::no(node)) };
-            let groups = match is_ordered(config) {
-                true => config.file_groups.iter().map(|group| FileGroup::new(pieces_of(group))).collect(),
+            let Some(config) = file_scan(node.as_ref()).filter(|config| has_pieces(config)) else {
+                return Ok(Transformed::no(node));
+            };
+            let groups = match is_arrow(config) {
+                true => in_order(config, ranges),
+                false if is_ordered(config) => in_order(config, pieces),
                 false => dealt_out(config),
             };
             let config = FileScanConfigBuilder::from(config.clone()).with_file_groups(groups).build();
@@ -53,8 +59,13 @@ impl PhysicalOptimizerRule for PagedScans {
     }
 }
 
-fn has_wide_files(config: &FileScanConfig) -> bool {
-    config.file_groups.iter().flat_map(FileGroup::iter).any(|file| file.extension::<WideFile>().is_some())
+fn has_pieces(config: &FileScanConfig) -> bool {
+    let mut files = config.file_groups.iter().flat_map(FileGroup::iter);
+    is_arrow(config) || files.any(|file| file.extension::<WideFile>().is_some())
+}
+
+fn is_arrow(config: &FileScanConfig) -> bool {
+    config.file_source().file_type() == "arrow"
 }
 
 /// Whether it matters to which partition a row goes, and after which other.
@@ -62,13 +73,14 @@ fn is_ordered(config: &FileScanConfig) -> bool {
     config.preserve_order || !config.output_ordering.is_empty() || config.output_partitioning.is_some()
 }
 
-fn pieces_of(group: &FileGroup) -> Vec<PartitionedFile> {
-    group.iter().flat_map(pieces).collect()
+fn in_order(config: &FileScanConfig, pieces: fn(&PartitionedFile) -> Vec<PartitionedFile>) -> Vec<FileGroup> {
+    let groups = config.file_groups.iter();
+    groups.map(|group| FileGroup::new(group.iter().flat_map(pieces).collect())).collect()
 }
 
 /// All pieces in as many groups as there were.
 fn dealt_out(config: &FileScanConfig) -> Vec<FileGroup> {
-    let pieces: Vec<_> = config.file_groups.iter().flat_map(pieces_of).collect();
+    let pieces: Vec<_> = config.file_groups.iter().flat_map(FileGroup::iter).flat_map(pieces).collect();
     let (count, groups) = (pieces.len(), config.file_groups.len());
     let mut pieces = pieces.into_iter();
     let of_group = |group| pieces.by_ref().take(count * (group + 1) / groups - count * group / groups).collect();
@@ -96,6 +108,16 @@ fn pieces(file: &PartitionedFile) -> Vec<PartitionedFile> {
         }
     }
     pieces
+}
+
+/// Small ranges of an Arrow file; the list of its batches is read for each of them, so that they are not too many. Where
+/// it has no range, it is read batch by batch.
+fn ranges(file: &PartitionedFile) -> Vec<PartitionedFile> {
+    let Some(FileRange { start, end }) = file.range else { return vec![file.clone()] };
+    let bytes = ARROW_RANGE.max(file.object_meta.size / ARROW_RANGES);
+    let starts = (start..end).step_by(usize::try_from(bytes).unwrap_or(usize::MAX));
+    let range = |start: i64| FileRange { start, end: end.min(start.saturating_add_unsigned(bytes)) };
+    starts.map(|start| PartitionedFile { range: Some(range(start)), ..file.clone() }).collect()
 }
 
 fn access_to(first: usize, wanted: usize, rows: usize) -> RowGroupAccess {

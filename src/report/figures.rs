@@ -6,8 +6,6 @@ use std::task::Context;
 use std::time::{Duration, Instant};
 
 use datafusion::common::stats::Precision;
-use datafusion::datasource::physical_plan::FileScanConfig;
-use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
@@ -17,6 +15,7 @@ use super::Profile;
 use crate::function::Scope;
 use crate::memory::{Memory, resident};
 use crate::plan::CancelFlag;
+use crate::source::file_scan;
 
 /// What a query tells of itself while it runs and after.
 ///
@@ -207,10 +206,7 @@ impl Sums {
 
     /// A scan without a filter gives all the rows its statistics promise: only such a scan tells how far it is.
     fn add_expected(&mut self, plan: &dyn ExecutionPlan, rows: u64) {
-        let filtered = plan
-            .downcast_ref::<DataSourceExec>()
-            .and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>())
-            .is_some_and(|config| config.file_source().filter().is_some());
+        let filtered = file_scan(plan).is_some_and(|config| config.file_source().filter().is_some());
         let statistics = StatisticsContext::new().compute(plan, &StatisticsArgs::new());
         match statistics.map(|statistics| statistics.num_rows) {
             Ok(Precision::Exact(total)) if !filtered => {

@@ -121,7 +121,8 @@ async fn engine_columns(
     Ok(Columns { format, schema })
 }
 
-/// The schema of each file; errors name their file.
+/// The schema of each file; errors name their file. Files of one schema share it: of 20,000 files with 16 columns each
+/// schemas of their own would have 60 MB.
 pub(crate) async fn inferred(
     format: &dyn FileFormat,
     files: &[DataFile],
@@ -134,7 +135,12 @@ pub(crate) async fn inferred(
         let schema = format.infer_schema(state, store, std::slice::from_ref(&file.meta)).await;
         schema.map_err(|error| unreadable(&file.path, format.get_ext().trim_start_matches('.'), error.into()))
     });
-    schemas.buffered(ahead).try_collect().await
+    let mut last: Option<SchemaRef> = None;
+    let shared = schemas.buffered(ahead).map_ok(|schema| {
+        let schema = last.take().filter(|last| *last == schema).unwrap_or(schema);
+        Arc::clone(last.insert(schema))
+    });
+    shared.try_collect().await
 }
 
 /// A file that is not what its name says, or was cut short; an error that has a place already is left as it is.

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::source::file_scan;
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig, FileScanConfigBuilder};
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_expr::expressions::Column;
@@ -53,8 +54,7 @@ impl TableProvider for KeptFiles {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let plan = self.files.scan(state, projection, filters, limit).await?;
-        let config = plan.downcast_ref::<DataSourceExec>().and_then(|scan| scan.data_source().downcast_ref());
-        let Some(config): Option<&FileScanConfig> = config else { return Ok(plan) };
+        let Some(config) = file_scan(plan.as_ref()) else { return Ok(plan) };
         let files = config.file_groups.iter().flat_map(FileGroup::iter);
         let mut files: Vec<_> = files.cloned().map(|file| FileGroup::new(vec![file])).collect();
         files.sort_by(|a, b| a.files()[0].path().cmp(b.files()[0].path()));

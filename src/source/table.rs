@@ -36,6 +36,7 @@ use crate::source::hive;
 use crate::source::location::{DataFile, Location, path_of, shown};
 use crate::source::options::{Declared, Options};
 use crate::source::parquet::mark_wide;
+use crate::source::statistics::FileStatistics;
 
 /// A table of files of one format. The files are listed at each scan, in a fixed order; folders named `key=value` are
 /// columns, and filters on them leave files out before any is opened.
@@ -91,19 +92,25 @@ impl FileTable {
     }
 
     /// The files that the partition filters leave, with their partition values and what is known of their rows.
-    async fn scanned_files(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<PartitionedFile>> {
+    async fn scanned_files(&self, state: &dyn Session, filters: &[Expr]) -> Result<(Vec<PartitionedFile>, Statistics)> {
         let files = match self.location.is_new_folder() {
             true => Vec::new(),
             false => list(&self.location, Some(self.kind)).await?.1,
         };
         let files = self.prune(files, filters)?;
+        let schema = Arc::clone(&self.table_schema);
         if !state.config().collect_statistics() {
-            return Ok(files);
+            return Ok((files, Statistics::new_unknown(&schema)));
         }
         let store = state.runtime_env().object_store(ObjectStoreUrl::local_filesystem())?;
         let ahead = state.config_options().execution.meta_fetch_concurrency.get();
         let files = futures::stream::iter(files).map(|file| self.with_statistics(state, &store, file));
-        files.buffered(ahead).try_collect().await
+        let mut files = std::pin::pin!(files.buffered(ahead));
+        let mut known = FileStatistics::new(schema, state, !self.declared.order.is_empty());
+        while let Some(file) = files.try_next().await? {
+            known.add(file)?;
+        }
+        Ok(known.finish()?)
     }
 
     fn prune(&self, files: Vec<DataFile>, filters: &[Expr]) -> Result<Vec<PartitionedFile>> {
@@ -145,11 +152,10 @@ impl FileTable {
     async fn plan(
         &self,
         state: &dyn Session,
-        files: Vec<PartitionedFile>,
+        (files, statistics): (Vec<PartitionedFile>, Statistics),
         projection: Option<Vec<usize>>,
         limit: Option<usize>,
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
-        let statistics = self.statistics(state, &files)?;
         let partition_fields = self.table_schema.fields()[self.file_schema.fields().len()..].to_vec();
         let schema = TableSchemaBuilder::from(&self.file_schema).with_table_partition_cols(partition_fields).build();
         let columns = projection.as_ref().map(|wanted| self.names(wanted));
@@ -173,13 +179,6 @@ impl FileTable {
 
     fn names(&self, columns: &[usize]) -> HashSet<String> {
         columns.iter().map(|column| self.table_schema.field(*column).name().clone()).collect()
-    }
-
-    fn statistics(&self, state: &dyn Session, files: &[PartitionedFile]) -> EngineResult<Statistics> {
-        if !state.config().collect_statistics() {
-            return Ok(Statistics::new_unknown(&self.table_schema));
-        }
-        Statistics::try_merge_iter(files.iter().filter_map(|file| file.statistics.as_deref()), &self.table_schema)
     }
 
     fn is_partition_filter(&self, filter: &Expr) -> bool {
@@ -283,12 +282,12 @@ impl TableProvider for FileTable {
         let filters = args.filters().unwrap_or_default().iter();
         let filters: Vec<Expr> = filters.filter(|filter| self.is_partition_filter(filter)).cloned().collect();
         let projection = args.projection().map(<[usize]>::to_vec);
-        let files = self.scanned_files(state, &filters).await?;
+        let (files, statistics) = self.scanned_files(state, &filters).await?;
         if files.is_empty() {
             let schema = project_schema(&self.table_schema, projection.as_ref())?;
             return Ok(ScanResult::new(Arc::new(EmptyExec::new(schema))));
         }
-        Ok(ScanResult::new(self.plan(state, files, projection, args.limit()).await?))
+        Ok(ScanResult::new(self.plan(state, (files, statistics), projection, args.limit()).await?))
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> EngineResult<Vec<TableProviderFilterPushDown>> {

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig};
-use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::physical_plan::FileGroup;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
 
 use crate::report::profile::OperatorFigures;
+use crate::source::file_scan;
 
 /// How many characters a line has at most; longer ones are cut, the whole is in the tooltip.
 const LINE: usize = 46;
@@ -96,8 +96,7 @@ fn title(plan: &dyn ExecutionPlan) -> String {
 }
 
 fn file(plan: &dyn ExecutionPlan) -> Option<String> {
-    let config = plan.downcast_ref::<DataSourceExec>()?.data_source().downcast_ref::<FileScanConfig>()?;
-    let file = config.file_groups.iter().flat_map(FileGroup::iter).next()?;
+    let file = file_scan(plan)?.file_groups.iter().flat_map(FileGroup::iter).next()?;
     Some(file.path().filename()?.to_string())
 }
 

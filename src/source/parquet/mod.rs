@@ -12,8 +12,12 @@
 //! ```
 
 mod header;
+mod many;
 mod pages;
 mod reader;
+mod totals;
+mod turns;
 mod wide;
 
+pub(crate) use many::{ManyFiles, file_scan};
 pub(crate) use wide::{WideFile, mark_wide};

@@ -15,6 +15,7 @@ use datafusion::parquet::file::page_index::offset_index::OffsetIndexMetaData;
 use datafusion::physical_plan::ExecutionPlan;
 use object_store::ObjectStore;
 
+use super::many::file_scan;
 use super::pages::offset_index;
 use super::reader::PagedReaders;
 
@@ -50,8 +51,7 @@ pub(crate) async fn mark_wide(
     state: &dyn Session,
     columns: Option<HashSet<String>>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
-    let scan = plan.downcast_ref::<DataSourceExec>();
-    let config = scan.and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>());
+    let config = file_scan(plan.as_ref());
     let source = config.and_then(|config| config.file_source().downcast_ref::<ParquetSource>());
     let (Some(config), Some(source)) = (config, source) else { return Ok(plan) };
     let Some(readers) = source.parquet_file_reader_factory() else { return Ok(plan) };
