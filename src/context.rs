@@ -436,7 +436,10 @@ impl ContextBuilder {
 /// The engine's options where ours differ from its defaults.
 fn config(threads: usize, memory: &Memory) -> SessionConfig {
     // What each sort keeps back for merging its runs, without a way to give it up: a plan has several of them.
-    let merge = usize::try_from(memory.limit().bytes() / 64).unwrap_or(usize::MAX).clamp(1 << 20, 10 << 20);
+    let of_limit = |share: u64| usize::try_from(memory.limit().bytes() / share).unwrap_or(usize::MAX);
+    let merge = of_limit(64).clamp(1 << 20, 10 << 20);
+    // Nine buffers of a writer are on their way to a slow disk, and nobody reserves them.
+    let write_buffer = of_limit(512).clamp(1 << 20, 10 << 20);
     // A partial aggregate that finds hardly a row with the group of another stops looking for them, but not once it has
     // been refused memory. So it is asked while the first rows, half a kilobyte each, take less than it is granted.
     let looked_at = memory.budget.of_partial_aggregate() / 512;
@@ -454,6 +457,7 @@ fn config(threads: usize, memory: &Memory) -> SessionConfig {
         .set_str("datafusion.execution.max_spill_file_size_bytes", "1")
         // A writer holds a whole row group of each file it writes: an eighth of the engine's million rows.
         .set_str("datafusion.execution.parquet.max_row_group_size", "131072")
+        .set_usize("datafusion.execution.objectstore_writer_buffer_size", write_buffer)
         .set_usize("datafusion.execution.skip_partial_aggregation_probe_rows_threshold", looked_at.min(100_000))
         .set_str("datafusion.sql_parser.collect_spans", "true")
 }

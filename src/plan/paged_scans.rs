@@ -90,20 +90,15 @@ fn dealt_out(config: &FileScanConfig) -> Vec<FileGroup> {
 /// The file, or what is read of it at once, one after the other.
 fn pieces(file: &PartitionedFile) -> Vec<PartitionedFile> {
     let Some(wide) = file.extension::<WideFile>() else { return vec![file.clone()] };
-    let groups = wide.metadata().row_groups();
     let mut pieces = Vec::new();
-    for (number, group) in groups.iter().enumerate() {
-        let column = group.column(0);
-        let offset = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
+    for (number, group) in wide.row_groups.iter().enumerate() {
         // As the engine chooses the row groups of a range.
-        if file.range.as_ref().is_some_and(|range| !range.contains(offset)) {
+        if file.range.as_ref().is_some_and(|range| !range.contains(group.offset)) {
             continue;
         }
-        let rows = usize::try_from(group.num_rows()).unwrap_or(0);
-        let at_once = wide.rows_at_once(number);
-        for first in (0..rows).step_by(at_once) {
-            let mut access = ParquetAccessPlan::new_none(groups.len());
-            access.set(number, access_to(first, at_once.min(rows - first), rows));
+        for first in (0..group.rows).step_by(group.rows_at_once) {
+            let mut access = ParquetAccessPlan::new_none(wide.row_groups.len());
+            access.set(number, access_to(first, group.rows_at_once.min(group.rows - first), group.rows));
             pieces.push(piece(file, access));
         }
     }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateInputMode, AggregateMode, AggregateOutputMode};
 use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, InputOrderMode, Partitioning};
 
 use crate::operator::{Aggregate, grows_with_rows, keeps_every_value, stand_in};
@@ -33,6 +35,9 @@ impl PhysicalOptimizerRule for SpillingAggregate {
                 return Ok(Transformed::no(node));
             };
             let aggregate = without_partial(aggregate)?.unwrap_or_else(|| aggregate.clone());
+            if !can_spill(&aggregate) {
+                return Ok(Transformed::yes(Arc::new(aggregate)));
+            }
             Ok(match stand_in::<Aggregate>(&(Arc::new(aggregate) as _))? {
                 Some(aggregate) => Transformed::yes(aggregate),
                 None => Transformed::no(node),
@@ -59,29 +64,53 @@ impl PhysicalOptimizerRule for SpillingAggregate {
 ///     AggregateExec: mode=Partial, median(x)                …
 ///       …
 /// ```
+///
+/// Values in an order are sorted with their groups, and held one group after the other. States of them are lists that are
+/// merged into those before whenever one comes: the time grows with the square of their number.
+///
+/// ```text
+/// AggregateExec: mode=FinalPartitioned, array_agg(x ORDER BY y)   AggregateExec: SinglePartitioned, array_agg(x ORDER BY y)
+///   RepartitionExec: hash(k)                                  →     SortExec: k, y
+///     AggregateExec: mode=Partial, array_agg(x ORDER BY y)            RepartitionExec: hash(k)
+///       SortExec: y                                                     …
+///         …
+/// ```
 fn without_partial(aggregate: &AggregateExec) -> Result<Option<AggregateExec>> {
     let repartition = aggregate.input().downcast_ref::<RepartitionExec>();
     let partial = repartition.and_then(|repartition| repartition.input().downcast_ref::<AggregateExec>());
     let (Some(repartition), Some(partial)) = (repartition, partial) else { return Ok(None) };
     let grows = aggregate.aggr_expr().iter().any(|function| grows_with_rows(function));
-    // The rows below the partial aggregate may be sorted for functions that need it; a repartition would mix them.
-    let ordered = aggregate.aggr_expr().iter().any(|function| !function.order_bys().is_empty());
     let Partitioning::Hash(_, partitions) = repartition.partitioning() else { return Ok(None) };
-    if !grows || ordered || *partial.mode() != AggregateMode::Partial || !partial.group_expr().is_single() {
+    if !grows || *partial.mode() != AggregateMode::Partial || !partial.group_expr().is_single() {
         return Ok(None);
     }
-    let input = Arc::clone(partial.input());
     let keys = Partitioning::Hash(partial.group_expr().input_exprs(), *partitions);
+    let Some(input) = of_groups(partial, keys)? else { return Ok(None) };
     let single = AggregateExec::try_new(
         AggregateMode::SinglePartitioned,
         partial.group_expr().clone(),
         partial.aggr_expr().to_vec(),
         partial.filter_expr().to_vec(),
-        Arc::new(RepartitionExec::try_new(input, keys)?),
+        input,
         partial.input_schema(),
     )?;
     // A name or a property that differs would be seen above.
     Ok(Some(single).filter(|single| single.schema() == aggregate.schema()))
+}
+
+/// The rows below a partial aggregate, those of a group in one partition; where a function needs an order, group after
+/// group in that order. None where the order is not to be had so.
+fn of_groups(partial: &AggregateExec, keys: Partitioning) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let mut functions = partial.aggr_expr().iter();
+    if functions.clone().all(|function| function.order_bys().is_empty()) {
+        return Ok(Some(Arc::new(RepartitionExec::try_new(Arc::clone(partial.input()), keys)?)));
+    }
+    let sort = partial.input().downcast_ref::<SortExec>().filter(|sort| sort.fetch().is_none());
+    let Some(sort) = sort.filter(|_| !functions.any(|function| keeps_every_value(function))) else { return Ok(None) };
+    let groups = partial.group_expr().input_exprs().into_iter().map(PhysicalSortExpr::new_default);
+    let Some(order) = LexOrdering::new(groups.chain(sort.expr().iter().cloned())) else { return Ok(None) };
+    let rows = Arc::new(RepartitionExec::try_new(Arc::clone(sort.input()), keys)?);
+    Ok(Some(Arc::new(SortExec::new(order, rows).with_preserve_partitioning(true))))
 }
 
 fn can_spill(aggregate: &AggregateExec) -> bool {

@@ -139,6 +139,12 @@ impl Shape {
         }
     }
 
+    /// How many times the bytes of groups are taken at most: lists and structs are kept as encoded rows, and decoded to
+    /// arrays beside them when they go out.
+    pub(super) fn copies_of_groups(&self) -> usize {
+        if self.groups.fields().iter().any(|field| field.data_type().is_nested()) { 2 } else { 1 }
+    }
+
     /// The accumulator of each function for one group.
     pub(super) fn row_accumulators(&self) -> Result<Vec<Box<dyn Accumulator>>> {
         self.functions.iter().map(|function| function.create_accumulator()).collect()

@@ -68,7 +68,10 @@ impl Table {
     /// The bytes it holds.
     pub(super) fn bytes(&self) -> usize {
         let states = self.accumulators.iter().map(|accumulator| accumulator.size()).sum::<usize>();
-        self.groups.size() + self.texts + self.shape.copies() * states + size_of::<usize>() * self.indices.capacity()
+        self.shape.copies_of_groups() * self.groups.size()
+            + self.texts
+            + self.shape.copies() * states
+            + size_of::<usize>() * self.indices.capacity()
     }
 
     /// The most bytes it may hold while it takes `rows` more rows: a hash table that is full is copied to one twice as

@@ -6,11 +6,12 @@
 //!
 //! ```text
 //! scan is planned ─► footers ─► a row group is wide ─► where its pages begin ─► WideFile, kept with the file
-//!                                                            (pages.rs, header.rs)          │
+//!                  (footers.rs)                              (pages.rs, header.rs)          │
 //!                                                                                           │ plan/paged_scans.rs
 //! row group of 1 GB ═► rows 0 … 20 000 │ rows 20 000 … 40 000 │ …: each a file of its own to the engine
 //! ```
 
+mod footers;
 mod header;
 mod many;
 mod pages;

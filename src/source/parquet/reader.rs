@@ -9,23 +9,26 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::ParquetFileReaderFactory;
 use datafusion::parquet::arrow::arrow_reader::ArrowReaderOptions;
 use datafusion::parquet::arrow::async_reader::AsyncFileReader;
-use datafusion::parquet::errors::Result as ParquetResult;
+use datafusion::parquet::errors::{ParquetError, Result as ParquetResult};
 use datafusion::parquet::file::metadata::ParquetMetaData;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use object_store::ObjectMeta;
 
 use super::WideFile;
+use super::footers::Footers;
 
 /// Readers of another kind, with what is known of wide files.
 #[derive(Debug)]
 pub(super) struct PagedReaders {
     readers: Arc<dyn ParquetFileReaderFactory>,
+    footers: Arc<Footers>,
 }
 
 impl PagedReaders {
-    pub(super) fn new(readers: Arc<dyn ParquetFileReaderFactory>) -> Self {
-        Self { readers }
+    pub(super) fn new(readers: Arc<dyn ParquetFileReaderFactory>, footers: Arc<Footers>) -> Self {
+        Self { readers, footers }
     }
 }
 
@@ -37,10 +40,10 @@ impl ParquetFileReaderFactory for PagedReaders {
         metadata_size_hint: Option<usize>,
         metrics: &ExecutionPlanMetricsSet,
     ) -> Result<Box<dyn AsyncFileReader + Send>> {
-        let metadata = file.extension::<WideFile>().map(|wide| Arc::clone(wide.metadata()));
+        let wide = file.extension::<WideFile>().map(|_| file.object_meta.clone());
         let reader = self.readers.create_reader(partition, file, metadata_size_hint, metrics)?;
-        Ok(match metadata {
-            Some(metadata) => Box::new(PagedReader { reader, metadata }),
+        Ok(match wide {
+            Some(file) => Box::new(PagedReader { reader, file, footers: Arc::clone(&self.footers) }),
             None => reader,
         })
     }
@@ -48,7 +51,8 @@ impl ParquetFileReaderFactory for PagedReaders {
 
 struct PagedReader {
     reader: Box<dyn AsyncFileReader + Send>,
-    metadata: Arc<ParquetMetaData>,
+    file: ObjectMeta,
+    footers: Arc<Footers>,
 }
 
 impl AsyncFileReader for PagedReader {
@@ -64,6 +68,10 @@ impl AsyncFileReader for PagedReader {
         &'a mut self,
         _: Option<&'a ArrowReaderOptions>,
     ) -> BoxFuture<'a, ParquetResult<Arc<ParquetMetaData>>> {
-        futures::future::ready(Ok(Arc::clone(&self.metadata))).boxed()
+        let footer = self.footers.with_pages(&self.file).map(|footer| {
+            let footer = footer.map_err(|error| ParquetError::External(Box::new(error)))?;
+            footer.ok_or_else(|| ParquetError::General(format!("the pages of '/{}' have moved", self.file.location)))
+        });
+        footer.boxed()
     }
 }

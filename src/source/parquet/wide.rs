@@ -6,17 +6,15 @@ use std::sync::Arc;
 use datafusion::catalog::Session;
 use datafusion::common::Result;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::memory_pool::MemoryLimit;
-use datafusion::parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, RowGroupMetaData};
+use datafusion::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 use datafusion::parquet::file::page_index::offset_index::OffsetIndexMetaData;
 use datafusion::physical_plan::ExecutionPlan;
-use object_store::ObjectStore;
 
+use super::footers::Footers;
 use super::many::file_scan;
-use super::pages::offset_index;
 use super::reader::PagedReaders;
 
 /// A scan holds this share of the memory at most, in all of its threads: more is read by pieces.
@@ -28,21 +26,17 @@ const SMALLEST: usize = 1 << 20;
 /// What is kept with a file that has wide row groups.
 #[derive(Debug, Clone)]
 pub(crate) struct WideFile {
-    /// With the place of each page.
-    metadata: Arc<ParquetMetaData>,
-    /// How many rows are read at once, for each row group; all of them where it is not wide.
-    rows_at_once: Vec<usize>,
+    pub(crate) row_groups: Arc<[WideRowGroup]>,
 }
 
-impl WideFile {
-    pub(crate) fn metadata(&self) -> &Arc<ParquetMetaData> {
-        &self.metadata
-    }
-
-    /// How many rows of that row group are read at once.
-    pub(crate) fn rows_at_once(&self, row_group: usize) -> usize {
-        self.rows_at_once[row_group]
-    }
+/// What is kept of a row group.
+#[derive(Debug, Clone)]
+pub(crate) struct WideRowGroup {
+    /// Where it begins, in bytes.
+    pub(crate) offset: i64,
+    pub(crate) rows: usize,
+    /// How many rows are read at once; all of them where it is not wide.
+    pub(crate) rows_at_once: usize,
 }
 
 /// Marks the files of a Parquet scan that have wide row groups; `columns` are those that are wanted, all by default.
@@ -55,71 +49,80 @@ pub(crate) async fn mark_wide(
     let source = config.and_then(|config| config.file_source().downcast_ref::<ParquetSource>());
     let (Some(config), Some(source)) = (config, source) else { return Ok(plan) };
     let Some(readers) = source.parquet_file_reader_factory() else { return Ok(plan) };
-    let looked = Look::new(config, state, columns)?.groups(config).await?;
-    if !looked.found {
+    let look = Look::new(config, state, columns)?;
+    let (groups, found) = look.groups(config).await?;
+    if !found {
         return Ok(plan);
     }
-    let source = source.clone().with_parquet_file_reader_factory(Arc::new(PagedReaders::new(Arc::clone(readers))));
-    let config = FileScanConfigBuilder::from(config.clone())
-        .with_source(Arc::new(source))
-        .with_file_groups(looked.groups)
-        .build();
+    let readers = PagedReaders::new(Arc::clone(readers), Arc::new(look.footers));
+    let source = source.clone().with_parquet_file_reader_factory(Arc::new(readers));
+    let config =
+        FileScanConfigBuilder::from(config.clone()).with_source(Arc::new(source)).with_file_groups(groups).build();
     Ok(DataSourceExec::from_data_source(config))
 }
 
 /// What a look at the files needs.
-struct Look<'a> {
-    state: &'a dyn Session,
-    store: Arc<dyn ObjectStore>,
+struct Look {
+    footers: Footers,
     columns: Option<HashSet<String>>,
     /// More bytes of a row group are not read at once, and pieces have so many.
     wide: usize,
     piece: usize,
 }
 
-/// What a look at the files has told.
-struct Looked {
-    groups: Vec<FileGroup>,
-    found: bool,
-}
-
-impl<'a> Look<'a> {
-    fn new(config: &FileScanConfig, state: &'a dyn Session, columns: Option<HashSet<String>>) -> Result<Self> {
+impl Look {
+    fn new(config: &FileScanConfig, state: &dyn Session, columns: Option<HashSet<String>>) -> Result<Self> {
         let memory = match state.runtime_env().memory_pool.memory_limit() {
             MemoryLimit::Finite(bytes) => bytes,
             _ => usize::MAX,
         };
         let wide = (memory / SHARE / state.config().target_partitions().max(1)).max(2 * SMALLEST);
         let store = state.runtime_env().object_store(&config.object_store_url)?;
-        Ok(Self { state, store, columns, wide, piece: wide / 2 })
+        Ok(Self { footers: Footers::new(store, state), columns, wide, piece: wide / 2 })
     }
 
-    async fn groups(&self, config: &FileScanConfig) -> Result<Looked> {
-        let mut looked = Looked { groups: Vec::new(), found: false };
+    /// The files, and whether any is wide.
+    async fn groups(&self, config: &FileScanConfig) -> Result<(Vec<FileGroup>, bool)> {
+        let (mut groups, mut found) = (Vec::new(), false);
         for group in &config.file_groups {
             let mut files = Vec::with_capacity(group.len());
             for file in group.iter() {
-                files.push(self.file(file, &mut looked).await?);
+                let wide = self.wide_file(file).await?;
+                found |= wide.is_some();
+                files.push(match wide {
+                    Some(wide) => file.clone().with_extension(wide),
+                    None => file.clone(),
+                });
             }
-            looked.groups.push(FileGroup::new(files));
+            groups.push(FileGroup::new(files));
         }
-        Ok(looked)
+        Ok((groups, found))
     }
 
-    async fn file(&self, file: &PartitionedFile, looked: &mut Looked) -> Result<PartitionedFile> {
-        if file.object_meta.size <= self.wide as u64 {
-            return Ok(file.clone());
+    async fn wide_file(&self, file: &PartitionedFile) -> Result<Option<WideFile>> {
+        let file = &file.object_meta;
+        if file.size <= self.wide as u64 {
+            return Ok(None);
         }
-        let metadata = self.metadata(file, PageIndexPolicy::Skip).await?;
-        let widest = metadata.row_groups().iter().map(|group| self.bytes(group)).max().unwrap_or(0);
+        let footer = self.footers.plain(file).await?;
+        let widest = footer.row_groups().iter().map(|group| self.bytes(group)).max().unwrap_or(0);
         if widest <= self.wide {
-            return Ok(file.clone());
+            return Ok(None);
         }
-        let Some(metadata) = self.with_pages(file).await? else { return Ok(file.clone()) };
-        let groups = metadata.row_groups().iter().enumerate();
-        let rows_at_once = groups.map(|(number, group)| self.rows_at_once(group, pages(&metadata, number))).collect();
-        looked.found = true;
-        Ok(file.clone().with_extension(WideFile { metadata, rows_at_once }))
+        let Some(footer) = self.footers.with_pages(file).await? else { return Ok(None) };
+        let groups = footer.row_groups().iter().enumerate();
+        Ok(Some(WideFile {
+            row_groups: groups.map(|(number, group)| self.row_group(group, pages(&footer, number))).collect(),
+        }))
+    }
+
+    fn row_group(&self, group: &RowGroupMetaData, pages: &[OffsetIndexMetaData]) -> WideRowGroup {
+        let column = group.column(0);
+        WideRowGroup {
+            offset: column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset()),
+            rows: usize::try_from(group.num_rows()).unwrap_or(0),
+            rows_at_once: self.rows_at_once(group, pages),
+        }
     }
 
     /// The bytes of the wanted columns, as they are in the file.
@@ -142,23 +145,6 @@ impl<'a> Look<'a> {
         let columns = group.columns().iter().zip(pages).filter(|(column, _)| wide(column));
         let page = columns.map(|(_, pages)| rows_of_page(pages, rows)).max().unwrap_or(0);
         rows.div_ceil(bytes.div_ceil(self.piece)).max(page).max(1)
-    }
-
-    async fn metadata(&self, file: &PartitionedFile, policy: PageIndexPolicy) -> Result<Arc<ParquetMetaData>> {
-        let cache = self.state.runtime_env().cache_manager.get_file_metadata_cache();
-        let metadata = DFParquetMetadata::new(&self.store, &file.object_meta).with_file_metadata_cache(Some(cache));
-        metadata.with_page_index_policy(Some(policy)).fetch_metadata().await
-    }
-
-    /// The metadata with the place of each page; none where that is not to be found out.
-    async fn with_pages(&self, file: &PartitionedFile) -> Result<Option<Arc<ParquetMetaData>>> {
-        let metadata = self.metadata(file, PageIndexPolicy::Optional).await?;
-        if metadata.offset_index().is_some_and(|index| index.iter().all(|columns| !columns.is_empty())) {
-            return Ok(Some(metadata));
-        }
-        let index = offset_index(self.store.as_ref(), &file.object_meta.location, &metadata).await?;
-        let with = |index| Arc::new(metadata.as_ref().clone().into_builder().set_offset_index(Some(index)).build());
-        Ok(index.map(with))
     }
 }
 
