@@ -273,7 +273,7 @@ const FILES: [(&str, &str); 2] = [
         "SELECT count(*), sum(v + n), max(t), count(DISTINCT k) FROM '{folder}/many' WHERE v > 7",
     ),
     (
-        "COPY (SELECT v AS a, v AS b, v AS c, v AS d, v AS e, v AS f FROM (SELECT value AS v FROM generate_series(1, 4000000))) \
+        "COPY (SELECT v AS a, v AS b, v AS c, v AS d, v AS e, v AS f FROM (SELECT value AS v FROM generate_series(1, 8000000))) \
          TO '{folder}/wide.arrow'",
         "SELECT count(*), sum(a), sum(b), max(c), min(d), sum(e), sum(f) FROM '{folder}/wide.arrow'",
     ),

@@ -19,6 +19,9 @@ use crate::operator::{SmallBatches, SmallBatchesExec};
 /// Rows that are no longer, in bytes, are none for this rule.
 const LONG: usize = 4 * BYTES_OF_ROW;
 
+/// A writer holds a row group of so many batches at most.
+const ROW_GROUP: usize = 32;
+
 /// Gives a plan over long rows batches of as many bytes as others have.
 ///
 /// ```text
@@ -39,7 +42,8 @@ impl PhysicalOptimizerRule for LongRows {
         let bytes = usual.saturating_mul(BYTES_OF_ROW);
         let width = row_width(&plan, bytes)?;
         if width <= LONG {
-            return Ok(plan);
+            let rows = ROW_GROUP.saturating_mul(bytes) / width.max(1);
+            return plan.transform_up(|node| with_short_row_groups(node, rows)).data();
         }
         let rows = (bytes / width).max(1);
         let plan = plan.transform_up(|node| with_rows(node, rows, bytes)).data()?;
@@ -60,12 +64,31 @@ fn with_rows(node: Arc<dyn ExecutionPlan>, rows: usize, bytes: usize) -> Result<
     if let Some(filter) = node.downcast_ref::<FilterExec>() {
         return Ok(Transformed::yes(Arc::new(filter.with_batch_size(rows)?)));
     }
+    with_sink(node, |sink| with_small_row_groups(sink, rows, 8 * bytes).map(Some))
+}
+
+/// A write of Parquet whose row groups have no more rows.
+fn with_short_row_groups(node: Arc<dyn ExecutionPlan>, rows: usize) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    with_sink(node, |sink| {
+        let mut options = sink.parquet_options().clone();
+        if options.global.max_row_group_size <= rows {
+            return Ok(None);
+        }
+        options.global.max_row_group_size = rows.max(1);
+        Ok(Some(ParquetSink::new(sink.config().clone(), options)))
+    })
+}
+
+fn with_sink(
+    node: Arc<dyn ExecutionPlan>,
+    change: impl FnOnce(&ParquetSink) -> Result<Option<ParquetSink>>,
+) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
     let write = node.downcast_ref::<DataSinkExec>();
     let Some((write, sink)) = write.and_then(|write| Some((write, write.sink().downcast_ref::<ParquetSink>()?))) else {
         return Ok(Transformed::no(node));
     };
-    let sink = Arc::new(with_small_row_groups(sink, rows, 8 * bytes)?);
-    let write = DataSinkExec::new(Arc::clone(write.input()), sink, write.sort_order().clone());
+    let Some(sink) = change(sink)? else { return Ok(Transformed::no(node)) };
+    let write = DataSinkExec::new(Arc::clone(write.input()), Arc::new(sink), write.sort_order().clone());
     Ok(Transformed::yes(Arc::new(write)))
 }
 

@@ -121,8 +121,10 @@ impl State {
         }
         // What is reserved and not held.
         let within_limit = self.reserved.saturating_add(more) as u64 <= self.limit;
-        let needs_it = !spills || own.saturating_add(more) <= FLOOR;
-        (needs_it && within_limit && resident <= self.high()).then_some(0)
+        let (small, spare) = (own.saturating_add(more) <= FLOOR, self.limit - FLOOR as u64);
+        // A refusal kills who cannot spill: of little he gets the last.
+        let last = if small && !spills { spare } else { self.high() };
+        ((small || !spills) && within_limit && resident <= last).then_some(0)
     }
 
     pub(super) fn take(&mut self, consumer: &MemoryConsumer, more: usize) {

@@ -139,10 +139,10 @@ impl Shape {
         }
     }
 
-    /// How many times the bytes of groups are taken at most: lists and structs are kept as encoded rows, and decoded to
-    /// arrays beside them when they go out.
+    /// How many times the bytes of groups are taken at most: lists and structs are kept as encoded rows, and when they go
+    /// out, each element is looked at, copied, and put into an array, all beside those rows.
     pub(super) fn copies_of_groups(&self) -> usize {
-        if self.groups.fields().iter().any(|field| field.data_type().is_nested()) { 2 } else { 1 }
+        if self.groups.fields().iter().any(|field| field.data_type().is_nested()) { 4 } else { 1 }
     }
 
     /// The accumulator of each function for one group.

@@ -135,16 +135,17 @@ impl Look {
         self.columns.as_ref().is_none_or(|columns| name.is_some_and(|name| columns.contains(name)))
     }
 
-    /// A page is decoded for each piece that has rows of it: pieces are no smaller than the pages of a wide column.
+    /// A page is decoded for each piece that has rows of it: pieces have as many rows as pages have, so that hardly more
+    /// than twice of all is decoded. Columns count by their bytes.
     fn rows_at_once(&self, group: &RowGroupMetaData, pages: &[OffsetIndexMetaData]) -> usize {
         let (bytes, rows) = (self.bytes(group), usize::try_from(group.num_rows()).unwrap_or(0));
         if bytes <= self.wide {
             return rows.max(1);
         }
-        let wide = |column: &ColumnChunkMetaData| self.is_wanted(column) && stored(column) > self.wide;
-        let columns = group.columns().iter().zip(pages).filter(|(column, _)| wide(column));
-        let page = columns.map(|(_, pages)| rows_of_page(pages, rows)).max().unwrap_or(0);
-        rows.div_ceil(bytes.div_ceil(self.piece)).max(page).max(1)
+        let columns = group.columns().iter().zip(pages).filter(|(column, _)| self.is_wanted(column));
+        let pages = columns.map(|(column, pages)| stored(column) as u128 * rows_of_page(pages, rows) as u128);
+        let page = usize::try_from(pages.sum::<u128>() / bytes.max(1) as u128).unwrap_or(rows);
+        rows.div_ceil(bytes.div_ceil(self.piece)).max(page).clamp(1, rows.max(1))
     }
 }
 
