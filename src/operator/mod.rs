@@ -9,6 +9,7 @@
 //! wanted, `KeyFilterExec` leaves rows out that no join above has a partner for, `SmallBatchesExec` is above a plan over long rows. `partition` has what frames do with partitions. What they share is in `spill` and `slot`.
 
 mod aggregate;
+mod column_groups;
 mod commit;
 mod join;
 mod key_filter;
@@ -34,6 +35,7 @@ mod window;
 mod write_input;
 
 pub(crate) use aggregate::{Aggregate, grows_with_rows, keeps_every_value};
+pub(crate) use column_groups::ColumnGroups;
 pub(crate) use commit::CommitExec;
 pub(crate) use join::{EngineJoin, SpillingJoinExec};
 pub(crate) use key_filter::{KeyFilter, KeyFilterExec};

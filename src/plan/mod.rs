@@ -15,9 +15,10 @@ mod function_bodies;
 mod grouping_sets;
 mod interruptible_joins;
 mod joins_in_turn;
+mod large_scans;
 mod large_top_rows;
 mod long_rows;
-mod many_files;
+
 mod merged_top_rows;
 mod mode;
 mod multiset_operations;
@@ -63,9 +64,10 @@ pub(crate) use function_bodies::inline_bodies;
 use grouping_sets::GroupingSets;
 use interruptible_joins::InterruptibleJoins;
 use joins_in_turn::JoinsInTurn;
+use large_scans::LargeScans;
 use large_top_rows::LargeTopRows;
 use long_rows::LongRows;
-use many_files::ManyFileScans;
+
 use merged_top_rows::MergedTopRows;
 pub(crate) use mode::mode;
 use multiset_operations::MultisetOperations;
@@ -139,6 +141,6 @@ pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
     rules.push(Arc::new(SpillingRepartition));
     rules.push(Arc::new(InterruptibleJoins));
     rules.push(Arc::new(LongRows));
-    rules.push(Arc::new(ManyFileScans));
+    rules.push(Arc::new(LargeScans));
     rules
 }

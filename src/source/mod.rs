@@ -38,7 +38,7 @@ pub(crate) use external::install;
 pub use folder::load_dir;
 pub(crate) use kept::KeptFiles;
 pub use options::{OnBadValue, OptionValue};
-pub(crate) use parquet::{ManyFiles, WideFile, file_scan};
+pub(crate) use parquet::{ManyFiles, Totals, WideFile, file_scan, twin};
 pub(crate) use relation::{name_self, resolve};
 pub(crate) use stored::{CachedTable, Change, ChangeTarget, PersistedTable, StoredTable, hash_keys};
 

@@ -10,9 +10,7 @@ use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::stats::Statistics;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::datasource::physical_plan::{
-    FileGroup, FileScanConfig, FileScanConfigBuilder, FileSource, ParquetSource,
-};
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::{DataSource, DataSourceExec, OpenArgs};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::projection::ProjectionExprs;
@@ -25,6 +23,8 @@ use futures::TryStreamExt;
 
 use super::totals::Totals;
 use super::turns::Turns;
+use super::twin::twin;
+use crate::operator::ColumnGroups;
 
 /// So many files are read by one scan of the engine.
 const AT_A_TIME: usize = 256;
@@ -79,7 +79,7 @@ impl Scan {
         context: Arc<TaskContext>,
     ) -> Result<(SendableRecordBatchStream, ExecutionPlanMetricsSet)> {
         let files = self.config.file_groups[group].files()[files].to_vec();
-        let source = twin(self.config.file_source())?;
+        let source = twin(self.config.file_source(), self.config.file_source().projection(), true)?;
         let metrics = source.metrics().clone();
         let of_some = FileScanConfigBuilder::from(self.of_none.clone())
             .with_source(source)
@@ -94,26 +94,8 @@ impl Scan {
 pub(crate) fn file_scan(node: &dyn ExecutionPlan) -> Option<&FileScanConfig> {
     let source = node.downcast_ref::<DataSourceExec>()?.data_source();
     let many = source.downcast_ref::<ManyFiles>().map(|many| &many.scan.config);
+    let many = many.or_else(|| source.downcast_ref::<ColumnGroups>().map(ColumnGroups::config));
     many.or_else(|| source.downcast_ref::<FileScanConfig>())
-}
-
-/// A source that reads the same in the same way, and counts for itself.
-fn twin(source: &Arc<dyn FileSource>) -> Result<Arc<dyn FileSource>> {
-    let Some(parquet) = source.downcast_ref::<ParquetSource>() else { return Ok(Arc::clone(source)) };
-    let options = parquet.table_parquet_options().clone();
-    let hint = options.global.metadata_size_hint;
-    let mut twin = ParquetSource::new(source.table_schema().clone()).with_table_parquet_options(options);
-    if let Some(hint) = hint {
-        twin = twin.with_metadata_size_hint(hint);
-    }
-    if let Some(readers) = parquet.parquet_file_reader_factory() {
-        twin = twin.with_parquet_file_reader_factory(Arc::clone(readers));
-    }
-    if let Some(predicate) = source.filter() {
-        twin = twin.with_predicate(predicate);
-    }
-    let projected = source.projection().map(|projection| twin.try_pushdown_projection(projection)).transpose()?;
-    Ok(projected.flatten().unwrap_or_else(|| Arc::new(twin)))
 }
 
 /// What a partition reads.

@@ -18,7 +18,10 @@ mod pages;
 mod reader;
 mod totals;
 mod turns;
+mod twin;
 mod wide;
 
 pub(crate) use many::{ManyFiles, file_scan};
+pub(crate) use totals::Totals;
+pub(crate) use twin::twin;
 pub(crate) use wide::{WideFile, mark_wide};

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 /// One figure of each name and partition, however many scans have told theirs.
 #[derive(Debug, Default)]
-pub(super) struct Totals {
+pub(crate) struct Totals {
     shown: ExecutionPlanMetricsSet,
     /// The values are those that are shown: copies of a metric's value share what they count.
     sums: Mutex<HashMap<(String, usize), MetricValue>>,
@@ -16,7 +16,7 @@ pub(super) struct Totals {
 
 impl Totals {
     /// Adds the figures of a scan that a partition had.
-    pub(super) fn add(&self, scan: &ExecutionPlanMetricsSet, partition: usize) {
+    pub(crate) fn add(&self, scan: &ExecutionPlanMetricsSet, partition: usize) {
         let mut sums = self.sums.lock();
         for metric in scan.clone_inner().iter() {
             let value = metric.value();
@@ -34,7 +34,7 @@ impl Totals {
     }
 
     /// The sums so far.
-    pub(super) fn metrics(&self) -> ExecutionPlanMetricsSet {
+    pub(crate) fn metrics(&self) -> ExecutionPlanMetricsSet {
         self.shown.clone()
     }
 }

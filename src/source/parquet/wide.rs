@@ -27,6 +27,8 @@ const SMALLEST: usize = 1 << 20;
 #[derive(Debug, Clone)]
 pub(crate) struct WideFile {
     pub(crate) row_groups: Arc<[WideRowGroup]>,
+    /// Of how many columns together the pages of one piece fit: in so many parts are the columns read.
+    pub(crate) column_groups: usize,
 }
 
 /// What is kept of a row group.
@@ -70,6 +72,11 @@ struct Look {
     piece: usize,
 }
 
+/// A thread may hold so many times what is wide, in chunks as they are in the file and in a page of each column; columns
+/// are read in groups that hold so many times as much.
+const MOST: usize = 6;
+const OF_COLUMN_GROUP: usize = 2;
+
 impl Look {
     fn new(config: &FileScanConfig, state: &dyn Session, columns: Option<HashSet<String>>) -> Result<Self> {
         let memory = match state.runtime_env().memory_pool.memory_limit() {
@@ -111,9 +118,27 @@ impl Look {
         }
         let Some(footer) = self.footers.with_pages(file).await? else { return Ok(None) };
         let groups = footer.row_groups().iter().enumerate();
-        Ok(Some(WideFile {
-            row_groups: groups.map(|(number, group)| self.row_group(group, pages(&footer, number))).collect(),
-        }))
+        let groups: Vec<_> = groups.map(|(number, group)| (group, pages(&footer, number))).collect();
+        let held = groups.iter().map(|(group, pages)| self.held(group, pages)).max().unwrap_or(0);
+        let column_groups = if held > MOST * self.wide { held.div_ceil(OF_COLUMN_GROUP * self.wide) } else { 1 };
+        let row_groups = groups.into_iter().map(|(group, pages)| self.row_group(group, pages)).collect();
+        Ok(Some(WideFile { row_groups, column_groups }))
+    }
+
+    /// The bytes that are there at once when a piece is read: what is read of each column, and a page of it.
+    fn held(&self, group: &RowGroupMetaData, pages: &[OffsetIndexMetaData]) -> usize {
+        let rows = usize::try_from(group.num_rows()).unwrap_or(0);
+        let part = |bytes: i64, of_rows: usize| {
+            let bytes = u128::try_from(bytes).unwrap_or(0) * of_rows as u128 / rows.max(1) as u128;
+            usize::try_from(bytes).unwrap_or(usize::MAX)
+        };
+        let at_once = self.rows_at_once(group, pages);
+        let columns = group.columns().iter().zip(pages).filter(|(column, _)| self.is_wanted(column));
+        let held = columns.map(|(column, pages)| {
+            let page = part(column.uncompressed_size(), rows_of_page(pages, rows));
+            part(column.compressed_size(), at_once).saturating_add(page)
+        });
+        held.fold(0, usize::saturating_add)
     }
 
     fn row_group(&self, group: &RowGroupMetaData, pages: &[OffsetIndexMetaData]) -> WideRowGroup {
