@@ -135,8 +135,9 @@ impl Look {
         let at_once = self.rows_at_once(group, pages);
         let columns = group.columns().iter().zip(pages).filter(|(column, _)| self.is_wanted(column));
         let held = columns.map(|(column, pages)| {
+            let dictionary = dictionary(column);
             let page = part(column.uncompressed_size(), rows_of_page(pages, rows));
-            part(column.compressed_size(), at_once).saturating_add(page)
+            part(column.compressed_size(), at_once).saturating_add(page).saturating_add(2 * dictionary)
         });
         held.fold(0, usize::saturating_add)
     }
@@ -160,15 +161,19 @@ impl Look {
         self.columns.as_ref().is_none_or(|columns| name.is_some_and(|name| columns.contains(name)))
     }
 
-    /// A page is decoded for each piece that has rows of it: pieces have as many rows as pages have, so that hardly more
-    /// than twice of all is decoded. Columns count by their bytes.
+    /// A page is decoded for each piece that has rows of it, and a dictionary for each piece: pieces have as many rows as
+    /// pages have, so that hardly more than twice of all is decoded. Columns count by their bytes.
     fn rows_at_once(&self, group: &RowGroupMetaData, pages: &[OffsetIndexMetaData]) -> usize {
         let (bytes, rows) = (self.bytes(group), usize::try_from(group.num_rows()).unwrap_or(0));
         if bytes <= self.wide {
             return rows.max(1);
         }
         let columns = group.columns().iter().zip(pages).filter(|(column, _)| self.is_wanted(column));
-        let pages = columns.map(|(column, pages)| stored(column) as u128 * rows_of_page(pages, rows) as u128);
+        let pages = columns.map(|(column, pages)| {
+            let (all, dictionary) = (stored(column), dictionary(column));
+            let pages = all.saturating_sub(dictionary) as u128 * rows_of_page(pages, rows) as u128;
+            pages + dictionary as u128 * rows as u128
+        });
         let page = usize::try_from(pages.sum::<u128>() / bytes.max(1) as u128).unwrap_or(rows);
         rows.div_ceil(bytes.div_ceil(self.piece)).max(page).clamp(1, rows.max(1))
     }
@@ -176,6 +181,12 @@ impl Look {
 
 fn stored(column: &ColumnChunkMetaData) -> usize {
     usize::try_from(column.compressed_size()).unwrap_or(0)
+}
+
+/// The bytes of the dictionary of a column, as they are in the file.
+fn dictionary(column: &ColumnChunkMetaData) -> usize {
+    let bytes = column.dictionary_page_offset().map(|offset| column.data_page_offset().saturating_sub(offset));
+    bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0).min(stored(column))
 }
 
 /// The pages of each column of a row group.
