@@ -7,19 +7,21 @@ use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::common::stats::Statistics;
-use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig, FileScanConfigBuilder};
 use datafusion::datasource::source::DataSource;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::DynamicFilterPhysicalExpr;
 use datafusion::physical_expr::projection::ProjectionExprs;
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, conjunction, split_conjunction};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayFormatType, Partitioning};
 use futures::TryStreamExt;
 
 use super::spill::{SpillFigures, Spool, batches_of};
+use crate::error::Error;
 use crate::source::{Totals, WideFile, twin};
 
 /// A scan of Parquet files that reads some of the columns at a time, for all rows of a piece of a row group, puts them on
@@ -46,6 +48,8 @@ struct Scan {
     /// The same of no files.
     of_none: FileScanConfig,
     groups: Vec<ProjectionExprs>,
+    /// What leaves out row groups and pages.
+    predicate: Option<Arc<dyn PhysicalExpr>>,
     schema: SchemaRef,
     totals: Totals,
 }
@@ -65,6 +69,7 @@ impl ColumnGroups {
         Ok(Some(Self {
             scan: Arc::new(Scan {
                 groups: groups.map(|columns| ProjectionExprs::from(columns.to_vec())).collect(),
+                predicate: fixed(config.file_source().filter())?,
                 schema: config.projected_schema()?,
                 of_none: FileScanConfigBuilder::from(config.clone()).with_file_groups(Vec::new()).build(),
                 config: config.clone(),
@@ -77,6 +82,19 @@ impl ColumnGroups {
     pub(crate) fn config(&self) -> &FileScanConfig {
         &self.scan.config
     }
+}
+
+/// The parts of a predicate that stay as they are: one that has learnt more meanwhile would leave out rows of one group
+/// of columns and not of another.
+fn fixed(predicate: Option<Arc<dyn PhysicalExpr>>) -> Result<Option<Arc<dyn PhysicalExpr>>> {
+    let Some(predicate) = predicate else { return Ok(None) };
+    let mut parts = Vec::new();
+    for part in split_conjunction(&predicate) {
+        if !part.exists(|part| Ok(part.is::<DynamicFilterPhysicalExpr>()))? {
+            parts.push(Arc::clone(part));
+        }
+    }
+    Ok((!parts.is_empty()).then(|| conjunction(parts)))
 }
 
 /// What a partition reads.
@@ -109,16 +127,24 @@ impl Reading {
     async fn read(&mut self, file: PartitionedFile) -> Result<SideBySide> {
         let scan = Arc::clone(&self.scan);
         let mut groups = Vec::with_capacity(scan.groups.len());
-        for columns in &scan.groups {
-            groups.push(Group { rows: self.spill(file.clone(), columns).await?, batch: None });
+        for (number, columns) in scan.groups.iter().enumerate() {
+            let (rows, metrics) = self.spill(file.clone(), columns).await?;
+            groups.push(Group { rows, batch: None });
+            match number {
+                0 => scan.totals.add(&metrics, self.partition),
+                _ => scan.totals.add_columns(&metrics, self.partition),
+            }
         }
         Ok(SideBySide { schema: Arc::clone(&scan.schema), groups })
     }
 
-    /// The rows of some columns, by way of the disk.
-    async fn spill(&mut self, file: PartitionedFile, columns: &ProjectionExprs) -> Result<SendableRecordBatchStream> {
-        // A filter that has learnt more meanwhile would leave out rows of one group of columns and not of another.
-        let source = twin(self.scan.config.file_source(), Some(columns), false)?;
+    /// The rows of some columns, by way of the disk, and what was counted on the way.
+    async fn spill(
+        &mut self,
+        file: PartitionedFile,
+        columns: &ProjectionExprs,
+    ) -> Result<(SendableRecordBatchStream, ExecutionPlanMetricsSet)> {
+        let source = twin(self.scan.config.file_source(), Some(columns), self.scan.predicate.clone())?;
         let metrics = source.metrics().clone();
         let of_file = FileScanConfigBuilder::from(self.scan.of_none.clone())
             .with_source(source)
@@ -132,8 +158,7 @@ impl Reading {
             spool.push(&batch)?;
         }
         drop(rows);
-        self.scan.totals.add(&metrics, self.partition);
-        Ok(batches_of(spool.take(), schema, None))
+        Ok((batches_of(spool.take(), schema, None), metrics))
     }
 }
 
@@ -160,7 +185,11 @@ impl SideBySide {
             rows = rows.min(group.batch.as_ref().map_or(0, RecordBatch::num_rows));
         }
         if rows == 0 {
-            return Ok(None);
+            let is_left = |group: &Group| group.batch.as_ref().is_some_and(|batch| batch.num_rows() > 0);
+            return match self.groups.iter().any(is_left) {
+                true => Err(Error::data("a file has changed while it was read").into()),
+                false => Ok(None),
+            };
         }
         let mut columns = Vec::with_capacity(self.schema.fields().len());
         for group in &mut self.groups {

@@ -43,7 +43,8 @@ impl PhysicalOptimizerRule for LongRows {
         let width = row_width(&plan, bytes)?;
         if width <= LONG {
             let rows = ROW_GROUP.saturating_mul(bytes) / width.max(1);
-            return plan.transform_up(|node| with_short_row_groups(node, rows)).data();
+            let usual = options.execution.parquet.max_row_group_size;
+            return plan.transform_up(|node| with_short_row_groups(node, rows, usual)).data();
         }
         let rows = (bytes / width).max(1);
         let plan = plan.transform_up(|node| with_rows(node, rows, bytes)).data()?;
@@ -67,11 +68,15 @@ fn with_rows(node: Arc<dyn ExecutionPlan>, rows: usize, bytes: usize) -> Result<
     with_sink(node, |sink| with_small_row_groups(sink, rows, 8 * bytes).map(Some))
 }
 
-/// A write of Parquet whose row groups have no more rows.
-fn with_short_row_groups(node: Arc<dyn ExecutionPlan>, rows: usize) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+/// A write of Parquet whose row groups have no more rows, unless it was told another number than the usual one.
+fn with_short_row_groups(
+    node: Arc<dyn ExecutionPlan>,
+    rows: usize,
+    usual: usize,
+) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
     with_sink(node, |sink| {
         let mut options = sink.parquet_options().clone();
-        if options.global.max_row_group_size <= rows {
+        if options.global.max_row_group_size != usual || usual <= rows {
             return Ok(None);
         }
         options.global.max_row_group_size = rows.max(1);

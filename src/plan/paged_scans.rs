@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
@@ -39,7 +40,7 @@ impl PhysicalOptimizerRule for PagedScans {
             let Some(config) = file_scan(node.as_ref()).filter(|config| has_pieces(config)) else {
                 return Ok(Transformed::no(node));
             };
-            let groups = match is_arrow(config) {
+            let groups = match in_ranges(config) {
                 true => in_order(config, ranges),
                 false if is_ordered(config) => in_order(config, pieces),
                 false => dealt_out(config),
@@ -61,11 +62,15 @@ impl PhysicalOptimizerRule for PagedScans {
 
 fn has_pieces(config: &FileScanConfig) -> bool {
     let mut files = config.file_groups.iter().flat_map(FileGroup::iter);
-    is_arrow(config) || files.any(|file| file.extension::<WideFile>().is_some())
+    in_ranges(config) || files.any(|file| file.extension::<WideFile>().is_some())
 }
 
-fn is_arrow(config: &FileScanConfig) -> bool {
-    config.file_source().file_type() == "arrow"
+/// Dictionaries of Arrow files are read again for each range.
+fn in_ranges(config: &FileScanConfig) -> bool {
+    let source = config.file_source();
+    let schema = source.table_schema().file_schema();
+    let mut fields = schema.flattened_fields().into_iter();
+    source.file_type() == "arrow" && !fields.any(|field| matches!(field.data_type(), DataType::Dictionary(..)))
 }
 
 /// Whether it matters to which partition a row goes, and after which other.

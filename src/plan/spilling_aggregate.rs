@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
@@ -107,10 +108,25 @@ fn of_groups(partial: &AggregateExec, keys: Partitioning) -> Result<Option<Arc<d
     }
     let sort = partial.input().downcast_ref::<SortExec>().filter(|sort| sort.fetch().is_none());
     let Some(sort) = sort.filter(|_| !functions.any(|function| keeps_every_value(function))) else { return Ok(None) };
-    let groups = partial.group_expr().input_exprs().into_iter().map(PhysicalSortExpr::new_default);
+    let groups = partial.group_expr().input_exprs();
+    for group in &groups {
+        // 0.0 and -0.0 are one group, and lie apart in an order.
+        if has_floats(&group.data_type(&sort.schema())?) {
+            return Ok(None);
+        }
+    }
+    let groups = groups.into_iter().map(PhysicalSortExpr::new_default);
     let Some(order) = LexOrdering::new(groups.chain(sort.expr().iter().cloned())) else { return Ok(None) };
     let rows = Arc::new(RepartitionExec::try_new(Arc::clone(sort.input()), keys)?);
     Ok(Some(Arc::new(SortExec::new(order, rows).with_preserve_partitioning(true))))
+}
+
+fn has_floats(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(_, values) => has_floats(values),
+        // Lists and structs may have some.
+        other => other.is_floating() || other.is_nested(),
+    }
 }
 
 fn can_spill(aggregate: &AggregateExec) -> bool {

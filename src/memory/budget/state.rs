@@ -121,9 +121,9 @@ impl State {
         }
         // What is reserved and not held.
         let within_limit = self.reserved.saturating_add(more) as u64 <= self.limit;
-        let (small, spare) = (own.saturating_add(more) <= FLOOR, self.limit - FLOOR as u64);
+        let small = own.saturating_add(more) <= FLOOR;
         // A refusal kills who cannot spill: of little he gets the last.
-        let last = if small && !spills { spare } else { self.high() };
+        let last = if small && !spills { self.mark() } else { self.high() };
         ((small || !spills) && within_limit && resident <= last).then_some(0)
     }
 

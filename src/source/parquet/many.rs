@@ -60,7 +60,10 @@ impl ManyFiles {
         if files <= 2 * AT_A_TIME || config.file_source().downcast_ref::<ParquetSource>().is_none() {
             return None;
         }
-        let config = config.clone();
+        let source = config.file_source();
+        let groups = config.file_groups.iter();
+        let groups = groups.map(|group| FileGroup::new(source.reorder_files(group.files().to_vec()))).collect();
+        let config = FileScanConfigBuilder::from(config.clone()).with_file_groups(groups).build();
         let of_none = FileScanConfigBuilder::from(config.clone()).with_file_groups(Vec::new()).build();
         Some(Self { scan: Arc::new(Scan { config, of_none, totals: Totals::default() }) })
     }
@@ -79,7 +82,8 @@ impl Scan {
         context: Arc<TaskContext>,
     ) -> Result<(SendableRecordBatchStream, ExecutionPlanMetricsSet)> {
         let files = self.config.file_groups[group].files()[files].to_vec();
-        let source = twin(self.config.file_source(), self.config.file_source().projection(), true)?;
+        let source = self.config.file_source();
+        let source = twin(source, source.projection(), source.filter())?;
         let metrics = source.metrics().clone();
         let of_some = FileScanConfigBuilder::from(self.of_none.clone())
             .with_source(source)

@@ -17,8 +17,19 @@ pub(crate) struct Totals {
 impl Totals {
     /// Adds the figures of a scan that a partition had.
     pub(crate) fn add(&self, scan: &ExecutionPlanMetricsSet, partition: usize) {
+        self.add_some(scan, partition, |_| true);
+    }
+
+    /// Adds the figures of a scan whose rows are counted already, in other columns.
+    pub(crate) fn add_columns(&self, scan: &ExecutionPlanMetricsSet, partition: usize) {
+        let is_of_rows =
+            |value: &MetricValue| matches!(value, MetricValue::OutputRows(_) | MetricValue::OutputBatches(_));
+        self.add_some(scan, partition, |value| !is_of_rows(value));
+    }
+
+    fn add_some(&self, scan: &ExecutionPlanMetricsSet, partition: usize, wanted: impl Fn(&MetricValue) -> bool) {
         let mut sums = self.sums.lock();
-        for metric in scan.clone_inner().iter() {
+        for metric in scan.clone_inner().iter().filter(|metric| wanted(metric.value())) {
             let value = metric.value();
             let sum = sums.entry((value.name().to_string(), partition)).or_insert_with(|| {
                 let sum = value.new_empty();

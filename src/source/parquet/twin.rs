@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use datafusion::common::Result;
 use datafusion::datasource::physical_plan::{FileSource, ParquetSource};
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::projection::ProjectionExprs;
 
-/// A Parquet source that reads in the same way, counts for itself, and gives the columns of `projection`. Without
-/// `filtered` it leaves no row group out for the predicate of the other.
+/// A Parquet source that reads in the same way, counts for itself, gives the columns of `projection`, and leaves out what
+/// `predicate` tells. In which order row groups come nearest to the first rows of an order is not to be asked of the other.
 pub(crate) fn twin(
     source: &Arc<dyn FileSource>,
     projection: Option<&ProjectionExprs>,
-    filtered: bool,
+    predicate: Option<Arc<dyn PhysicalExpr>>,
 ) -> Result<Arc<dyn FileSource>> {
     let Some(parquet) = source.downcast_ref::<ParquetSource>() else { return Ok(Arc::clone(source)) };
     let options = parquet.table_parquet_options().clone();
@@ -23,7 +24,7 @@ pub(crate) fn twin(
     if let Some(readers) = parquet.parquet_file_reader_factory() {
         twin = twin.with_parquet_file_reader_factory(Arc::clone(readers));
     }
-    if let Some(predicate) = source.filter().filter(|_| filtered) {
+    if let Some(predicate) = predicate {
         twin = twin.with_predicate(predicate);
     }
     let projected = projection.map(|projection| twin.try_pushdown_projection(projection)).transpose()?;
