@@ -13,6 +13,7 @@ use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::file::properties::WriterProperties;
+use futures::StreamExt;
 use partita::{Context, MemoryLimit};
 
 const COLUMNS: i64 = 200;
@@ -77,6 +78,10 @@ async fn columns_are_read_by_groups() {
         assert_eq!(plan.contains("column_groups="), by_groups, "{query}\n{plan}");
         assert_eq!(answer(&small, &query).await, answer(&large, &query).await, "{query}");
     }
+    // Rows are counted once, not for each group of columns.
+    let mut run = small.sql(&format!("SELECT {sums} FROM t")).await.unwrap().run().await.unwrap();
+    while run.next().await.transpose().unwrap().is_some() {}
+    assert_eq!(run.figures().rows_read, 29_000);
     // Rows come in the order they have in the file, and as many as are asked for.
     let rows = "SELECT * FROM t LIMIT 21000";
     let [expected, plan] = [large_in_order.sql(rows).await.unwrap(), small_in_order.sql(rows).await.unwrap()];
