@@ -125,7 +125,8 @@ impl Look {
         Ok(Some(WideFile { row_groups, column_groups }))
     }
 
-    /// The bytes that are there at once when a piece is read: what is read of each column, and a page of it.
+    /// The bytes that are there at once when a piece is read: what is read of each column, and a page of it. The largest
+    /// column does not count: it is not made smaller by being read alone.
     fn held(&self, group: &RowGroupMetaData, pages: &[OffsetIndexMetaData]) -> usize {
         let rows = usize::try_from(group.num_rows()).unwrap_or(0);
         let part = |bytes: i64, of_rows: usize| {
@@ -139,7 +140,9 @@ impl Look {
             let page = part(column.uncompressed_size(), rows_of_page(pages, rows));
             part(column.compressed_size(), at_once).saturating_add(page).saturating_add(2 * dictionary)
         });
-        held.fold(0, usize::saturating_add)
+        let (sum, largest) =
+            held.fold((0, 0), |(sum, largest): (usize, usize), held| (sum.saturating_add(held), largest.max(held)));
+        sum - largest
     }
 
     fn row_group(&self, group: &RowGroupMetaData, pages: &[OffsetIndexMetaData]) -> WideRowGroup {
