@@ -35,10 +35,9 @@ const CODE: u64 = 40_000_000;
 /// A partial aggregate of the engine is granted a 16th of the capacity and no more.
 ///
 /// A consumer that cannot spill, or has no more than 4 MB, and would be refused for the sum alone, may take what is
-/// reserved but not really held: up to the whole of the limit, while the resident size is below the last eighth; who
-/// cannot spill and has no more than 4 MB, half way from there to the limit. Before anybody is refused for the resident
-/// size, the allocator gives back what is free ([`set_purge`](super::set_purge)); so it does while nobody asks for
-/// anything, but operators decode and free (`watch`), and before a statement is planned.
+/// reserved but not really held: up to the whole of the limit, while the resident size is below the last eighth. Before
+/// anybody is refused for the resident size, the allocator gives back what is free ([`set_purge`](super::set_purge)); so
+/// it does while nobody asks for anything, but operators decode and free (`watch`), and before a statement is planned.
 ///
 /// ```text
 ///   0                    half                                     capacity

@@ -121,10 +121,8 @@ impl State {
         }
         // What is reserved and not held.
         let within_limit = self.reserved.saturating_add(more) as u64 <= self.limit;
-        let small = own.saturating_add(more) <= FLOOR;
-        // A refusal kills who cannot spill: of little he gets the last.
-        let last = if small && !spills { self.mark() } else { self.high() };
-        ((small || !spills) && within_limit && resident <= last).then_some(0)
+        let needs_it = !spills || own.saturating_add(more) <= FLOOR;
+        (needs_it && within_limit && resident <= self.high()).then_some(0)
     }
 
     pub(super) fn take(&mut self, consumer: &MemoryConsumer, more: usize) {
