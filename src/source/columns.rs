@@ -121,8 +121,7 @@ async fn engine_columns(
     Ok(Columns { format, schema })
 }
 
-/// The schema of each file; errors name their file. Files of one schema share it: of 20,000 files with 16 columns each
-/// schemas of their own would have 60 MB.
+/// The schema of each file; errors name their file. Files of one schema share it: there may be many thousands.
 pub(crate) async fn inferred(
     format: &dyn FileFormat,
     files: &[DataFile],

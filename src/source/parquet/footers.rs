@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use super::pages::offset_index;
 
 /// Reads footers, and keeps those that were read last: a wide file is read by many pieces, one after the other, and a
-/// scan may have thousands of such files, whose footers together would have hundreds of megabytes.
+/// scan may have thousands of such files.
 pub(super) struct Footers {
     store: Arc<dyn ObjectStore>,
     cache: Arc<FileMetadataCache>,
