@@ -457,6 +457,7 @@ fn config(threads: usize, memory: &Memory) -> SessionConfig {
         .set_str("datafusion.execution.max_spill_file_size_bytes", "1")
         // A writer holds a whole row group of each file it writes: an eighth of the engine's million rows.
         .set_str("datafusion.execution.parquet.max_row_group_size", "131072")
+        .set_usize("datafusion.execution.parquet.max_row_group_bytes", memory.budget.of_row_group())
         .set_usize("datafusion.execution.objectstore_writer_buffer_size", write_buffer)
         .set_usize("datafusion.execution.skip_partial_aggregation_probe_rows_threshold", looked_at.min(100_000))
         .set_str("datafusion.sql_parser.collect_spans", "true")

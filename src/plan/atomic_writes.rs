@@ -13,16 +13,14 @@ use datafusion::error::Result;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::{ChildrenPropertiesMode, ExecutionPlan, ReplaceChildrenOptions};
 
-use crate::operator::CommitExec;
-use crate::operator::PartitionedParquet;
-use crate::operator::{WriteInput, WriteInputExec};
+use crate::operator::{CommitExec, ParquetFiles, PartitionedParquet, WriteInput, WriteInputExec};
 
 /// Puts a [`CommitExec`] above every sink (COPY, INSERT INTO, `write_parquet` and its siblings) and a
 /// [`WriteInputExec`] below every sink of files. A sink into memory stages nothing.
 ///
 /// ```text
-/// before: DataSinkExec: sink=ParquetSink(…)      after: CommitExec
-///           …                                             DataSinkExec: sink=ParquetSink(…)
+/// before: DataSinkExec: sink=ParquetFiles        after: CommitExec
+///           …                                             DataSinkExec: sink=ParquetFiles
 ///                                                           WriteInputExec: not_null=[year]
 ///                                                             …
 /// ```
@@ -65,9 +63,11 @@ fn files(sink: &dyn DataSink) -> Option<Files<'_>> {
     let text = |config| Files { config, to_text: true };
     let csv = sink.downcast_ref::<CsvSink>().map(FileSink::config).map(text);
     let json = || sink.downcast_ref::<JsonSink>().map(FileSink::config).map(text);
-    let parquet = || Some(Files { config: sink.downcast_ref::<ParquetSink>()?.config(), to_text: false });
-    let partitioned = || Some(Files { config: sink.downcast_ref::<PartitionedParquet>()?.config(), to_text: false });
-    csv.or_else(json).or_else(parquet).or_else(partitioned)
+    let parquet = || sink.downcast_ref::<ParquetFiles>().map(FileSink::config);
+    let partitioned = || sink.downcast_ref::<PartitionedParquet>().map(PartitionedParquet::config);
+    let by_content = || sink.downcast_ref::<ParquetSink>().map(FileSink::config);
+    let binary = || parquet().or_else(partitioned).or_else(by_content);
+    csv.or_else(json).or_else(|| binary().map(|config| Files { config, to_text: false }))
 }
 
 fn feed(write: &DataSinkExec, Files { config, to_text }: Files<'_>) -> Result<Arc<dyn ExecutionPlan>> {

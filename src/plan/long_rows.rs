@@ -3,11 +3,8 @@
 use std::sync::Arc;
 
 use datafusion::common::Result;
-use datafusion::common::config::{ConfigOptions, MaxRowGroupBytes};
+use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::datasource::file_format::parquet::ParquetSink;
-use datafusion::datasource::physical_plan::FileSink;
-use datafusion::datasource::sink::DataSinkExec;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::FilterExec;
@@ -18,9 +15,6 @@ use crate::operator::{SmallBatches, SmallBatchesExec};
 
 /// Rows that are no longer, in bytes, are none for this rule.
 const LONG: usize = 4 * BYTES_OF_ROW;
-
-/// A writer holds a row group of so many batches at most.
-const ROW_GROUP: usize = 32;
 
 /// Gives a plan over long rows batches of as many bytes as others have.
 ///
@@ -42,12 +36,10 @@ impl PhysicalOptimizerRule for LongRows {
         let bytes = usual.saturating_mul(BYTES_OF_ROW);
         let width = row_width(&plan, bytes)?;
         if width <= LONG {
-            let rows = ROW_GROUP.saturating_mul(bytes) / width.max(1);
-            let usual = options.execution.parquet.max_row_group_size;
-            return plan.transform_up(|node| with_short_row_groups(node, rows, usual)).data();
+            return Ok(plan);
         }
         let rows = (bytes / width).max(1);
-        let plan = plan.transform_up(|node| with_rows(node, rows, bytes)).data()?;
+        let plan = plan.transform_up(|node| with_rows(node, rows)).data()?;
         Ok(Arc::new(SmallBatchesExec::new(plan, SmallBatches { rows })))
     }
 
@@ -60,53 +52,12 @@ impl PhysicalOptimizerRule for LongRows {
     }
 }
 
-/// Operators that do not ask the task how many rows a batch has.
-fn with_rows(node: Arc<dyn ExecutionPlan>, rows: usize, bytes: usize) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
-    if let Some(filter) = node.downcast_ref::<FilterExec>() {
-        return Ok(Transformed::yes(Arc::new(filter.with_batch_size(rows)?)));
+/// Filters do not ask the task how many rows a batch has.
+fn with_rows(node: Arc<dyn ExecutionPlan>, rows: usize) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    match node.downcast_ref::<FilterExec>() {
+        Some(filter) => Ok(Transformed::yes(Arc::new(filter.with_batch_size(rows)?))),
+        None => Ok(Transformed::no(node)),
     }
-    with_sink(node, |sink| with_small_row_groups(sink, rows, 8 * bytes).map(Some))
-}
-
-/// A write of Parquet whose row groups have no more rows, unless it was told another number than the usual one.
-fn with_short_row_groups(
-    node: Arc<dyn ExecutionPlan>,
-    rows: usize,
-    usual: usize,
-) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
-    with_sink(node, |sink| {
-        let mut options = sink.parquet_options().clone();
-        if options.global.max_row_group_size != usual || usual <= rows {
-            return Ok(None);
-        }
-        options.global.max_row_group_size = rows.max(1);
-        Ok(Some(ParquetSink::new(sink.config().clone(), options)))
-    })
-}
-
-fn with_sink(
-    node: Arc<dyn ExecutionPlan>,
-    change: impl FnOnce(&ParquetSink) -> Result<Option<ParquetSink>>,
-) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
-    let write = node.downcast_ref::<DataSinkExec>();
-    let Some((write, sink)) = write.and_then(|write| Some((write, write.sink().downcast_ref::<ParquetSink>()?))) else {
-        return Ok(Transformed::no(node));
-    };
-    let Some(sink) = change(sink)? else { return Ok(Transformed::no(node)) };
-    let write = DataSinkExec::new(Arc::clone(write.input()), Arc::new(sink), write.sort_order().clone());
-    Ok(Transformed::yes(Arc::new(write)))
-}
-
-/// The engine's writer of several threads looks at the rows of a row group, and not at its bytes; and whether a page is
-/// full is looked at every so many rows.
-fn with_small_row_groups(sink: &ParquetSink, rows: usize, bytes: usize) -> Result<ParquetSink> {
-    let mut options = sink.parquet_options().clone();
-    options.global.write_batch_size = options.global.write_batch_size.min(rows);
-    options.global.allow_single_file_parallelism = false;
-    if options.global.max_row_group_bytes.is_none() {
-        options.global.max_row_group_bytes = Some(MaxRowGroupBytes::try_new(bytes)?);
-    }
-    Ok(ParquetSink::new(sink.config().clone(), options))
 }
 
 #[cfg(test)]

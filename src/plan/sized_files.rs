@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::datasource::file_format::parquet::ParquetSink;
 use datafusion::datasource::sink::{DataSink, DataSinkExec};
 use datafusion::physical_plan::ExecutionPlan;
 
 use crate::error::Error;
-use crate::operator::{PartitionedParquet, SizedText};
+use crate::operator::{ParquetFiles, PartitionedParquet, SizedText};
 
 /// The plan with files of about `bytes` each.
 ///
@@ -28,7 +27,7 @@ pub(crate) fn sized_files(plan: Arc<dyn ExecutionPlan>, bytes: u64) -> Result<Ar
 }
 
 fn sized(sink: &dyn DataSink, bytes: u64) -> Option<Arc<dyn DataSink>> {
-    if let Some(parquet) = sink.downcast_ref::<ParquetSink>() {
+    if let Some(parquet) = sink.downcast_ref::<ParquetFiles>() {
         return Some(Arc::new(PartitionedParquet::sized(parquet, bytes)));
     }
     if let Some(partitioned) = sink.downcast_ref::<PartitionedParquet>() {

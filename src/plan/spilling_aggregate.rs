@@ -58,6 +58,8 @@ impl PhysicalOptimizerRule for SpillingAggregate {
 
 /// The same aggregate of rows instead of states, where states are all values: a partial aggregate makes none of them
 /// smaller, counts nothing of long texts, and between the two a repartition gathers rows by the thousand, however long.
+/// So too where groups are lists or structs: a partial aggregate keeps them as rows, and hands them on as columns that
+/// are made of all rows at once.
 ///
 /// ```text
 /// AggregateExec: mode=FinalPartitioned, median(x)       AggregateExec: mode=SinglePartitioned, median(x)
@@ -80,7 +82,10 @@ fn without_partial(aggregate: &AggregateExec) -> Result<Option<AggregateExec>> {
     let repartition = aggregate.input().downcast_ref::<RepartitionExec>();
     let partial = repartition.and_then(|repartition| repartition.input().downcast_ref::<AggregateExec>());
     let (Some(repartition), Some(partial)) = (repartition, partial) else { return Ok(None) };
-    let grows = aggregate.aggr_expr().iter().any(|function| grows_with_rows(function));
+    let keys = aggregate.group_expr().input_exprs();
+    let mut types = keys.iter().map(|key| key.data_type(&aggregate.input().schema()));
+    let grows = aggregate.aggr_expr().iter().any(|function| grows_with_rows(function))
+        || types.any(|key| key.is_ok_and(|key| key.is_nested()));
     let Partitioning::Hash(_, partitions) = repartition.partitioning() else { return Ok(None) };
     if !grows || *partial.mode() != AggregateMode::Partial || !partial.group_expr().is_single() {
         return Ok(None);

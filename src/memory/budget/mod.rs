@@ -222,6 +222,11 @@ impl Budget {
         self.state.lock().of_partial_aggregate()
     }
 
+    /// The bytes at which a writer of Parquet ends a row group.
+    pub(crate) fn of_row_group(&self) -> usize {
+        self.state.lock().of_row_group()
+    }
+
     /// The most bytes that were reserved together since [`Budget::reset_peak`].
     ///
     /// ```

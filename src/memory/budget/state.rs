@@ -82,6 +82,12 @@ impl State {
         self.working_set().max(self.capacity / 16)
     }
 
+    /// What a row group has, encoded, when its writer ends it: with as much on its way to the file, the writer gets along
+    /// with what is kept for those that cannot spill.
+    pub(super) fn of_row_group(&self) -> usize {
+        (self.protected() / 2).clamp(FLOOR, 64 << 20)
+    }
+
     /// Whether `consumer` may have `more` while the process holds `resident` bytes: how many bytes must leave for disk
     /// first, or none if that would not help either.
     pub(super) fn judge(&self, consumer: &MemoryConsumer, more: usize, resident: u64, evicted: bool) -> Option<usize> {

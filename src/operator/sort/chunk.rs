@@ -39,12 +39,17 @@ impl Keys {
     }
 }
 
+/// What a column of a batch takes beside its values, in bytes, about: an array, its type and its buffers. Where a batch
+/// has few rows and many columns, that is more than its rows.
+const COLUMN: usize = 256;
+
 /// Rows of a sort that is not done, with their keys.
 #[derive(Default)]
 pub(super) struct Chunk {
     batches: Vec<RecordBatch>,
     keys: Vec<Rows>,
     counter: RecordBatchMemoryCounter,
+    columns: usize,
     key_bytes: usize,
     rows: usize,
 }
@@ -60,6 +65,7 @@ struct Entry {
 impl Chunk {
     pub(super) fn push(&mut self, batch: RecordBatch, keys: Rows) {
         self.counter.count_batch(&batch);
+        self.columns += batch.num_columns();
         self.key_bytes += keys.size();
         self.rows += batch.num_rows();
         self.batches.push(batch);
@@ -68,7 +74,11 @@ impl Chunk {
 
     /// What it takes, with the order that sorting it makes.
     pub(super) fn bytes(&self) -> usize {
-        self.counter.memory_usage() + self.key_bytes + self.rows * size_of::<Entry>()
+        self.batch_bytes() + self.key_bytes + self.rows * size_of::<Entry>()
+    }
+
+    fn batch_bytes(&self) -> usize {
+        self.counter.memory_usage() + self.columns * COLUMN
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -92,7 +102,7 @@ impl Chunk {
             true => order.sort_unstable_by_key(|entry| entry.prefix),
             false => order.sort_unstable_by(|a, b| a.prefix.cmp(&b.prefix).then_with(|| key(a).cmp(&key(b)))),
         }
-        let bytes = self.counter.memory_usage() + order.capacity() * size_of::<Entry>();
+        let bytes = self.batch_bytes() + order.capacity() * size_of::<Entry>();
         SortedChunk { batches: self.batches, order, bytes, next: 0 }
     }
 }

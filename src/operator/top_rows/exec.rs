@@ -21,6 +21,7 @@ use futures::TryStreamExt;
 
 use super::cutoff::Cutoff;
 use crate::error::Error;
+use crate::memory::Gather;
 use crate::operator::sort::Sort;
 use crate::operator::stand_in::Task;
 
@@ -119,9 +120,10 @@ impl ExecutionPlan for TopRowsExec {
             None => Arc::new(cutoff(&self.sort, self.fetch)?),
         };
         let left_out = MetricBuilder::new(&self.metrics).counter("rows_left_out", partition);
+        let batch_size = context.session_config().batch_size();
         let task = Task::new(self.name(), partition, context, &self.metrics);
         let sort = Sort::new(task, self.sort.expr().clone());
-        let sorted = sort.stream(passing(input, cutoff, left_out));
+        let sorted = sort.stream(passing(input, cutoff, left_out, batch_size));
         let baseline = BaselineMetrics::new(&ExecutionPlanMetricsSet::new(), partition);
         Ok(Box::pin(LimitStream::new(sorted, 0, Some(self.fetch), baseline)))
     }
@@ -147,12 +149,30 @@ impl ExecutionPlan for TopRowsExec {
     }
 }
 
-fn passing(input: SendableRecordBatchStream, cutoff: Arc<Cutoff>, left_out: Count) -> SendableRecordBatchStream {
+/// What passes of `input`. When the cutoff is tight it is a row of a batch here and there: such are put together, for
+/// each column of a batch takes some memory of its own, however few rows it has.
+fn passing(
+    input: SendableRecordBatchStream,
+    cutoff: Arc<Cutoff>,
+    left_out: Count,
+    batch_size: usize,
+) -> SendableRecordBatchStream {
     let schema = input.schema();
-    let rows = input.and_then(move |batch| {
-        let before = batch.num_rows();
-        let passed = cutoff.filter(batch).inspect(|passed| left_out.add(before - passed.num_rows()));
-        futures::future::ready(passed)
+    let state = (input, Gather::new(Arc::clone(&schema), batch_size), cutoff, left_out);
+    let rows = futures::stream::try_unfold(Some(state), async |state| {
+        let Some((mut input, mut passed, cutoff, left_out)) = state else { return Ok(None) };
+        loop {
+            if let Some(batch) = passed.next() {
+                return Ok(Some((batch, Some((input, passed, cutoff, left_out)))));
+            }
+            let Some(batch) = input.try_next().await? else { break };
+            let before = batch.num_rows();
+            let batch = cutoff.filter(batch)?;
+            left_out.add(before - batch.num_rows());
+            passed.push(batch)?;
+        }
+        passed.finish()?;
+        Ok(passed.next().map(|batch| (batch, None)))
     });
     Box::pin(RecordBatchStreamAdapter::new(schema, rows))
 }

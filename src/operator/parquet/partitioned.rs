@@ -17,18 +17,14 @@ use datafusion::datasource::file_format::write::get_writer_schema;
 use datafusion::datasource::physical_plan::{FileSink, FileSinkConfig};
 use datafusion::datasource::sink::DataSink;
 use datafusion::error::Result;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::parquet::arrow::AsyncArrowWriter;
-use datafusion::parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType};
 use futures::TryStreamExt;
 use object_store::ObjectStore;
-use object_store::buffered::BufWriter;
 use object_store::path::Path;
 
-/// A file ends its row group at this many bytes, or when the budget refuses more.
-const ROW_GROUP: usize = 32 << 20;
+use super::file::ParquetFile;
+use super::files::ParquetFiles;
 
 /// Writes rows that come sorted by their partition columns: a file is closed when the next key comes, so one row group
 /// is in memory however many partitions there are. The engine's own sink keeps all of them open. A file is closed, too,
@@ -51,9 +47,9 @@ impl PartitionedParquet {
         (!config.table_partition_cols.is_empty()).then_some(Self { config, options, file_size: u64::MAX })
     }
 
-    /// A sink that writes what the engine's would into a folder without partitions, in files of about `bytes` each.
-    pub(crate) fn sized(sink: &ParquetSink, bytes: u64) -> Self {
-        Self { config: sink.config().clone(), options: sink.parquet_options().clone(), file_size: bytes }
+    /// A sink that writes what `sink` would into a folder without partitions, in files of about `bytes` each.
+    pub(crate) fn sized(sink: &ParquetFiles, bytes: u64) -> Self {
+        Self { config: sink.config().clone(), options: sink.options().clone(), file_size: bytes }
     }
 
     /// The same sink with files of about `bytes` each.
@@ -67,15 +63,6 @@ impl PartitionedParquet {
 
     fn keys(&self) -> impl Iterator<Item = &str> {
         self.config.table_partition_cols.iter().map(|(name, _)| name.as_str())
-    }
-
-    fn properties(&self) -> Result<WriterProperties> {
-        let mut options = self.options.clone();
-        if !options.global.skip_arrow_metadata {
-            options.arrow_schema(&get_writer_schema(&self.config));
-        }
-        let bytes = options.global.max_row_group_bytes.as_ref().map_or(ROW_GROUP, |bytes| bytes.get());
-        Ok(WriterPropertiesBuilder::try_from(&options)?.set_max_row_group_bytes(Some(bytes)).build())
     }
 
     /// The folder of the batch's rows, which all have one key: `year=2013/month=1`.
@@ -102,41 +89,18 @@ impl PartitionedParquet {
         self.keys().map(|key| Ok(Arc::clone(batch.column(schema.index_of(key)?)))).collect()
     }
 
-    fn open(&self, store: Arc<dyn ObjectStore>, path: Path, task: &TaskContext) -> Result<PartitionFile> {
-        let consumer = MemoryConsumer::new("PartitionedParquet").with_can_spill(true);
-        let buffer = task.session_config().options().execution.objectstore_writer_buffer_size;
-        let output = BufWriter::with_capacity(store, path, buffer);
+    /// The columns that are written.
+    fn columns(&self) -> Result<Vec<usize>> {
         let schema = get_writer_schema(&self.config);
-        let columns = schema.fields().iter().map(|field| self.config.output_schema.index_of(field.name()));
-        Ok(PartitionFile {
-            columns: columns.collect::<Result<_, _>>()?,
-            writer: AsyncArrowWriter::try_new(output, schema, Some(self.properties()?))?,
-            reservation: consumer.register(task.memory_pool()),
-        })
-    }
-}
-
-/// The file that is being written.
-struct PartitionFile {
-    columns: Vec<usize>,
-    writer: AsyncArrowWriter<BufWriter>,
-    reservation: MemoryReservation,
-}
-
-impl PartitionFile {
-    /// How large the file would be if it ended here, about.
-    fn bytes(&self) -> u64 {
-        (self.writer.bytes_written() + self.writer.in_progress_size()) as u64
+        Ok(schema
+            .fields()
+            .iter()
+            .map(|field| self.config.output_schema.index_of(field.name()))
+            .collect::<Result<_, _>>()?)
     }
 
-    async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
-        self.writer.write(&rows.project(&self.columns)?).await?;
-        if self.reservation.try_resize(self.writer.memory_size()).is_err() {
-            // Ending the row group is this writer's way to spill.
-            self.writer.flush().await?;
-            self.reservation.try_resize(self.writer.memory_size())?;
-        }
-        Ok(())
+    fn open(&self, store: Arc<dyn ObjectStore>, path: Path, task: &TaskContext) -> Result<ParquetFile> {
+        ParquetFile::create(store, path, get_writer_schema(&self.config), &self.options, task)
     }
 }
 
@@ -155,7 +119,8 @@ impl DataSink for PartitionedParquet {
             files += 1;
             format!("{id:016x}_{files:05}.{}", self.config.file_extension)
         };
-        let mut open: Option<(Path, PartitionFile)> = None;
+        let mut open: Option<(Path, ParquetFile)> = None;
+        let columns = self.columns()?;
         let mut rows = 0;
         while let Some(batch) = data.try_next().await? {
             rows += batch.num_rows() as u64;
@@ -169,8 +134,8 @@ impl DataSink for PartitionedParquet {
                         self.open(Arc::clone(&store), folder.clone().join(name()), context)?
                     }
                 };
-                current.write(&part).await?;
-                match current.bytes() >= self.file_size {
+                current.write(&part.project(&columns)?).await?;
+                match current.bytes() as u64 >= self.file_size {
                     true => close(Some((folder, current))).await?,
                     false => open = Some((folder, current)),
                 }
@@ -181,9 +146,9 @@ impl DataSink for PartitionedParquet {
     }
 }
 
-async fn close(open: Option<(Path, PartitionFile)>) -> Result<()> {
+async fn close(open: Option<(Path, ParquetFile)>) -> Result<()> {
     match open {
-        Some((_, file)) => Ok(file.writer.close().await.map(drop)?),
+        Some((_, file)) => file.close().await,
         None => Ok(()),
     }
 }
