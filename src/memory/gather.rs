@@ -17,6 +17,12 @@ pub(crate) const BYTES_OF_ROW: usize = 256;
 /// Where few rows were asked for, for they are long, they make batches of so many bytes.
 const LEAST: usize = if cfg!(test) { 16 << 10 } else { 512 << 10 };
 
+/// Of many columns, each has so many bytes of a batch: with a few values each, arrays would be most of it.
+const LEAST_OF_COLUMN: usize = if cfg!(test) { 64 } else { 4 << 10 };
+
+/// No batch is made larger for that.
+const MANY_COLUMNS: usize = 8 << 20;
+
 /// Makes batches of `rows` rows, or of as many bytes as those usually have.
 ///
 /// ```text
@@ -38,7 +44,9 @@ pub(crate) struct Gather {
 impl Gather {
     pub(crate) fn new(schema: SchemaRef, rows: usize) -> Self {
         let rows = rows.max(1);
-        let (making, most) = (BatchCoalescer::new(schema, rows), LEAST.max(rows * BYTES_OF_ROW));
+        let of_columns = (schema.fields().len() * LEAST_OF_COLUMN).min(MANY_COLUMNS);
+        let most = LEAST.max(rows * BYTES_OF_ROW).max(of_columns);
+        let making = BatchCoalescer::new(schema, rows);
         Self { making, rows, most, bytes: 0, last: 0, full: VecDeque::new() }
     }
 

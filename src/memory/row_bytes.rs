@@ -3,6 +3,16 @@
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::utils::memory::get_record_batch_memory_size;
+
+/// What a column of a batch takes beside its values, in bytes, about: an array, its type and its buffers. Where a batch
+/// has few rows and many columns, that is more than its rows.
+pub(crate) const COLUMN: usize = 256;
+
+/// What a batch holds in memory, with buffers that it may share.
+pub(crate) fn held_bytes(batch: &RecordBatch) -> usize {
+    get_record_batch_memory_size(batch) + batch.num_columns() * COLUMN
+}
 
 /// What a copy of the rows of `array` takes: of views, the views alone.
 pub(crate) fn copied_bytes(array: &ArrayRef) -> usize {

@@ -20,6 +20,7 @@ use super::block::{self, Block};
 use super::codec::Codec;
 use super::compact::compact;
 use super::evict::Evict;
+use super::row_bytes::held_bytes;
 use super::runtime::Memory;
 use crate::error::{Error, Result};
 
@@ -90,7 +91,7 @@ impl Store {
         let (rows, column_bytes) = (batch.num_rows(), column_bytes(&batch));
         let reservation = self.consumer.new_empty();
         // No lock is held here: the budget may be asking this very store to make room for somebody else.
-        let place = match reservation.try_grow(get_record_batch_memory_size(&batch)) {
+        let place = match reservation.try_grow(held_bytes(&batch)) {
             Ok(()) => Place::Memory(batch, reservation),
             Err(_) => Place::Disk(self.write(&batch)?),
         };

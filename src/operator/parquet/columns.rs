@@ -24,16 +24,20 @@ where
 {
     let mut items: Vec<_> = items.into_iter().enumerate().collect();
     items.sort_by_cached_key(|(_, item)| weight(item));
-    let others = tasks.min(items.len()).saturating_sub(1);
+    let tasks = tasks.min(items.len());
     let queue = Arc::new(Mutex::new(items));
-    let spawn = |_| {
-        let queue = Arc::clone(&queue);
-        SpawnedTask::spawn(async move { done(&queue, work) })
-    };
-    let others: Vec<_> = (0..others).map(spawn).collect();
-    let mut all = done(&queue, work)?;
-    for other in others {
-        all.extend(other.join_unwind().await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??);
+    let mut all = Vec::new();
+    if tasks <= 1 {
+        all = done(&queue, work)?;
+    } else {
+        // All of them are tasks, and none is worked on here: the last that was spawned waits for this one to wait.
+        let spawn = |_| {
+            let queue = Arc::clone(&queue);
+            SpawnedTask::spawn(async move { done(&queue, work) })
+        };
+        for task in (0..tasks).map(spawn).collect::<Vec<_>>() {
+            all.extend(task.join_unwind().await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??);
+        }
     }
     all.sort_unstable_by_key(|(place, _)| *place);
     Ok(all.into_iter().map(|(_, made)| made).collect())

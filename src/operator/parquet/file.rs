@@ -35,6 +35,10 @@ const BUFFER: usize = 1 << 20;
 /// its pages.
 const CHUNK: usize = 1 << 10;
 
+/// A row group has so many bytes for each column at least, where the budget grants it, so that what is kept of them is
+/// little beside what is written.
+const LEAST_OF_COLUMN: usize = 16 << 10;
+
 /// What the dictionary of a column takes before it has its first value, in bytes.
 const DICTIONARY: usize = 80_000;
 
@@ -55,7 +59,10 @@ pub(super) struct ParquetFile {
     most_rows: usize,
     most_bytes: usize,
     threads: usize,
+    /// What is reserved for the row group in the making.
     held: MemoryReservation,
+    /// And for what is kept of those before.
+    kept: MemoryReservation,
 }
 
 impl ParquetFile {
@@ -68,6 +75,7 @@ impl ParquetFile {
         context: &TaskContext,
     ) -> Result<Self> {
         let most_bytes = options.global.max_row_group_bytes.as_ref().map_or(ROW_GROUP, |bytes| bytes.get());
+        let most_bytes = most_bytes.max(schema.flattened_fields().len() * LEAST_OF_COLUMN);
         let properties = properties(&schema, options, most_bytes)?;
         let most_rows = properties.max_row_group_row_count().unwrap_or(usize::MAX);
         let writer = ArrowWriterOptions::new()
@@ -76,6 +84,7 @@ impl ParquetFile {
         let encoded = Encoded::default();
         let writer = ArrowWriter::try_new_with_options(encoded.clone(), Arc::clone(&schema), writer)?;
         let (file, factory) = writer.into_serialized_writer()?;
+        let held = MemoryConsumer::new("ParquetFile").register(context.memory_pool());
         let config = context.session_config();
         let buffer = config.options().execution.objectstore_writer_buffer_size;
         Ok(Self {
@@ -89,7 +98,8 @@ impl ParquetFile {
             most_rows,
             most_bytes,
             threads: config.target_partitions(),
-            held: MemoryConsumer::new("ParquetFile").register(context.memory_pool()),
+            kept: held.new_empty(),
+            held,
         })
     }
 
@@ -149,14 +159,14 @@ impl ParquetFile {
     fn has_room(&self) -> bool {
         let held = self.columns.iter().map(ArrowColumnWriter::memory_size).sum::<usize>();
         if held <= self.most_bytes / 2 {
-            self.held.resize(self.kept() + held);
+            self.held.resize(held);
             return true;
         }
-        self.held.try_resize(self.kept() + held).is_ok()
+        self.held.try_resize(held).is_ok()
     }
 
-    /// The bytes that are kept of the row groups before.
-    fn kept(&self) -> usize {
+    /// The bytes that are kept of the row groups that have ended.
+    fn bytes_kept(&self) -> usize {
         self.file.flushed_row_groups().len() * self.schema.flattened_fields().len() * CHUNK
     }
 
@@ -177,7 +187,8 @@ impl ParquetFile {
         }
         row_group.close()?;
         self.rows = 0;
-        Ok(self.held.try_resize(self.kept())?)
+        self.held.resize(0);
+        self.kept.try_resize(self.bytes_kept())
     }
 }
 

@@ -10,6 +10,7 @@ use datafusion::common::utils::memory::RecordBatchMemoryCounter;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::PhysicalExpr;
 
+use crate::memory::COLUMN;
 use crate::operator::spill::{evaluate, select};
 
 /// Makes of each row the bytes that sort as its keys do.
@@ -38,10 +39,6 @@ impl Keys {
         Ok(self.converter.convert_columns(&evaluate(&self.expressions, batch)?)?)
     }
 }
-
-/// What a column of a batch takes beside its values, in bytes, about: an array, its type and its buffers. Where a batch
-/// has few rows and many columns, that is more than its rows.
-const COLUMN: usize = 256;
 
 /// Rows of a sort that is not done, with their keys.
 #[derive(Default)]
