@@ -23,6 +23,7 @@ use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt;
 
 use super::columns::on_all;
+use crate::error::Error;
 use crate::memory::{BYTES_OF_ROW, row_bytes};
 
 /// A row group of so many bytes is ended where nothing else is told.
@@ -219,6 +220,10 @@ impl Write for Encoded {
 
 /// Where the dictionaries of all columns would take a row group's bytes before the first row, there are none.
 fn properties(schema: &SchemaRef, options: &TableParquetOptions, most_bytes: usize) -> Result<WriterProperties> {
+    if options.global.max_row_group_size == 0 {
+        // Told to the engine, it would panic.
+        return Err(Error::user("a row group of no rows").with_hint("row_group_size is 1 at least").into());
+    }
     let mut options = options.clone();
     if !options.global.skip_arrow_metadata {
         options.arrow_schema(schema);
