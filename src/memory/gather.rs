@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 
 use datafusion::arrow::compute::BatchCoalescer;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::utils::memory::get_record_batch_memory_size;
 
 use super::compact::compact;
-use super::row_bytes::row_bytes;
+use super::row_bytes::{COLUMN, row_bytes};
 
 /// Rows of so many bytes make batches of as many rows as were asked for; of longer ones there are fewer.
 pub(crate) const BYTES_OF_ROW: usize = 256;
@@ -36,6 +36,8 @@ pub(crate) struct Gather {
     most: usize,
     /// The bytes of the rows in the making.
     bytes: usize,
+    /// The columns whose arrays are kept as they come until a batch is full, each with what it takes beside its values.
+    kept_apart: usize,
     /// The bytes of the last batch: as much was allocated for the next.
     last: usize,
     full: VecDeque<RecordBatch>,
@@ -46,8 +48,11 @@ impl Gather {
         let rows = rows.max(1);
         let of_columns = (schema.fields().len() * LEAST_OF_COLUMN).min(MANY_COLUMNS);
         let most = LEAST.max(rows * BYTES_OF_ROW).max(of_columns);
+        let is_copied =
+            |kind: &DataType| kind.is_primitive() || matches!(kind, DataType::Utf8View | DataType::BinaryView);
+        let kept_apart = schema.fields().iter().filter(|field| !is_copied(field.data_type())).count();
         let making = BatchCoalescer::new(schema, rows);
-        Self { making, rows, most, bytes: 0, last: 0, full: VecDeque::new() }
+        Self { making, rows, most, bytes: 0, kept_apart, last: 0, full: VecDeque::new() }
     }
 
     pub(crate) fn push(&mut self, batch: RecordBatch) -> Result<(), ArrowError> {
@@ -59,7 +64,7 @@ impl Gather {
             self.full.push_back(batch);
             return Ok(());
         }
-        let bytes = row_bytes(&batch);
+        let bytes = row_bytes(&batch) + self.kept_apart * COLUMN;
         self.making.push_batch(batch)?;
         let left = self.making.get_buffered_rows();
         self.bytes = if left > count { self.bytes + bytes } else { bytes / count.max(1) * left };

@@ -1,7 +1,7 @@
 //! Physical operators of ours, one a file: what the engine's own do not keep to.
 //!
 //! Writes of files: `CommitExec` makes them all or nothing out of a [`Staging`], `WriteInputExec` feeds them,
-//! `PartitionedParquet` writes one partition at a time, `SizedText` files of about a size. `SpillingJoinExec` is a join
+//! `ParquetFiles` writes Parquet, `PartitionedParquet` one partition at a time, `SizedText` files of about a size. `SpillingJoinExec` is a join
 //! whose build side may be larger than memory, `SpillingAggregateExec` a grouped aggregate whose groups may be,
 //! `SpillingSortExec` a sort of any number of rows, `TopRowsExec` the first rows of an order, however many,
 //! `SpillingWindowExec` window functions over partitions, however large, `RunningWindowExec` those that look at few rows,

@@ -12,8 +12,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use crate::operator::ParquetFiles;
 
-/// Puts a sink that ends its row groups by their bytes, and whenever the budget refuses more, in the place of the
-/// engine's.
+/// Puts a sink that ends its row groups by their bytes, and when the budget refuses more, in the place of the engine's.
 ///
 /// ```text
 /// DataSinkExec: sink=ParquetSink(…)    →    DataSinkExec: sink=ParquetFiles
@@ -25,10 +24,9 @@ impl PhysicalOptimizerRule for ParquetWrites {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|node| {
             let Some(write) = node.downcast_ref::<DataSinkExec>() else { return Ok(Transformed::no(node)) };
-            let Some(sink) = write.sink().downcast_ref::<ParquetSink>().and_then(ParquetFiles::new) else {
-                return Ok(Transformed::no(node));
-            };
+            let Some(sink) = write.sink().downcast_ref::<ParquetSink>() else { return Ok(Transformed::no(node)) };
             let (input, order) = (Arc::clone(write.input()), write.sort_order().clone());
+            let Some(sink) = ParquetFiles::new(sink, order.as_ref())? else { return Ok(Transformed::no(node)) };
             Ok(Transformed::yes(Arc::new(DataSinkExec::new(input, Arc::new(sink), order))))
         })
         .data()

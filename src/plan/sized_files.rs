@@ -17,7 +17,7 @@ pub(crate) fn sized_files(plan: Arc<dyn ExecutionPlan>, bytes: u64) -> Result<Ar
     plan.transform_up(|node| {
         let Some(write) = node.downcast_ref::<DataSinkExec>() else { return Ok(Transformed::no(node)) };
         let sink = sized(write.sink(), bytes).ok_or_else(|| {
-            Error::user("file_size is for Parquet, and for CSV and JSON without partition_by")
+            Error::user("file_size is for Parquet, not chunked by content, and for CSV and JSON without partition_by")
                 .with_hint("write Parquet, or leave file_size out")
         })?;
         let write = DataSinkExec::new(Arc::clone(write.input()), sink, write.sort_order().clone());

@@ -33,10 +33,12 @@ impl PhysicalOptimizerRule for SortedPartitions {
 
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|plan| match plan.downcast_ref::<DataSinkExec>() {
-            Some(write) => match write.sink().downcast_ref::<ParquetSink>().and_then(PartitionedParquet::new) {
-                Some(sink) => Ok(Transformed::yes(sorted(write, sink)?)),
-                None => Ok(Transformed::no(plan)),
-            },
+            Some(write) => {
+                match write.sink().downcast_ref::<ParquetSink>().map(PartitionedParquet::new).transpose()?.flatten() {
+                    Some(sink) => Ok(Transformed::yes(sorted(write, sink)?)),
+                    None => Ok(Transformed::no(plan)),
+                }
+            }
             None => Ok(Transformed::no(plan)),
         })
         .data()

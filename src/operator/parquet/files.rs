@@ -8,45 +8,51 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::runtime::{JoinSet, SpawnedTask};
 use datafusion::common::{DataFusionError, Result};
-use datafusion::config::TableParquetOptions;
 use datafusion::datasource::file_format::parquet::ParquetSink;
 use datafusion::datasource::file_format::write::demux::DemuxedStreamReceiver;
-use datafusion::datasource::file_format::write::get_writer_schema;
 use datafusion::datasource::physical_plan::{FileSink, FileSinkConfig};
 use datafusion::datasource::sink::DataSink;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::LexRequirement;
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType};
 use object_store::ObjectStore;
 use tokio::sync::mpsc::Receiver;
 
 use super::file::ParquetFile;
+use super::options::FileOptions;
 
 /// Writes the files that the engine's sink would, with the same names and rows.
 pub(crate) struct ParquetFiles {
     config: FileSinkConfig,
-    options: TableParquetOptions,
+    options: FileOptions,
+    metrics: ExecutionPlanMetricsSet,
 }
 
 impl ParquetFiles {
-    /// In the place of `sink`; none where that cuts pages by their content, which it alone can.
-    pub(crate) fn new(sink: &ParquetSink) -> Option<Self> {
-        let (config, options) = (sink.config().clone(), sink.parquet_options().clone());
-        (!options.global.content_defined_chunking.enabled).then_some(Self { config, options })
+    /// In the place of `sink`, for rows that come in that order; none where that has to stay.
+    ///
+    /// Errors: an option that makes no sense.
+    pub(crate) fn new(sink: &ParquetSink, order: Option<&LexRequirement>) -> Result<Option<Self>> {
+        let config = sink.config().clone();
+        let options = FileOptions::new(&config, sink.parquet_options())?;
+        let metrics = ExecutionPlanMetricsSet::new();
+        Ok(options.map(|options| Self { options: options.sorted_by(order), config, metrics }))
     }
 
-    pub(super) fn options(&self) -> &TableParquetOptions {
+    pub(super) fn options(&self) -> &FileOptions {
         &self.options
     }
 }
 
-async fn write(mut file: ParquetFile, mut batches: Receiver<RecordBatch>) -> Result<u64> {
+/// Gives how many rows there were, and how many bytes the file has.
+async fn write(mut file: ParquetFile, mut batches: Receiver<RecordBatch>) -> Result<(usize, usize)> {
     let mut rows = 0;
     while let Some(batch) = batches.recv().await {
         file.write(&batch).await?;
-        rows += batch.num_rows() as u64;
+        rows += batch.num_rows();
     }
-    file.close().await?;
-    Ok(rows)
+    Ok((rows, file.close().await?))
 }
 
 fn joined<T>(task: std::result::Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
@@ -70,24 +76,29 @@ impl FileSink for ParquetFiles {
         mut files: DemuxedStreamReceiver,
         store: Arc<dyn ObjectStore>,
     ) -> Result<u64> {
-        let schema = get_writer_schema(&self.config);
+        let [all_rows, all_bytes] =
+            ["rows_written", "bytes_written"].map(|name| MetricBuilder::new(&self.metrics).global_counter(name));
         let mut tasks = JoinSet::new();
         while let Some((path, batches)) = files.recv().await {
-            let schema = Arc::clone(&schema);
-            let file = ParquetFile::create(Arc::clone(&store), path, schema, &self.options, context)?;
+            let file = ParquetFile::create(Arc::clone(&store), path, &self.options, context)?;
             tasks.spawn(write(file, batches));
         }
-        let mut rows = 0;
         while let Some(task) = tasks.join_next().await {
-            rows += joined(task)?;
+            let (rows, bytes) = joined(task)?;
+            all_rows.add(rows);
+            all_bytes.add(bytes);
         }
         joined(demux_task.join_unwind().await)?;
-        Ok(rows)
+        Ok(all_rows.value() as u64)
     }
 }
 
 #[async_trait]
 impl DataSink for ParquetFiles {
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
     fn schema(&self) -> &SchemaRef {
         self.config.output_schema()
     }

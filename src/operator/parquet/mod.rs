@@ -13,6 +13,7 @@
 mod columns;
 mod file;
 mod files;
+mod options;
 mod partitioned;
 
 pub(crate) use files::ParquetFiles;

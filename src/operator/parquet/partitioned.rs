@@ -11,20 +11,18 @@ use datafusion::arrow::compute::partition;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
-use datafusion::config::TableParquetOptions;
 use datafusion::datasource::file_format::parquet::ParquetSink;
-use datafusion::datasource::file_format::write::get_writer_schema;
 use datafusion::datasource::physical_plan::{FileSink, FileSinkConfig};
 use datafusion::datasource::sink::DataSink;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType};
 use futures::TryStreamExt;
-use object_store::ObjectStore;
 use object_store::path::Path;
 
 use super::file::ParquetFile;
 use super::files::ParquetFiles;
+use super::options::FileOptions;
 
 /// Writes rows that come sorted by their partition columns: a file is closed when the next key comes, so one row group
 /// is in memory however many partitions there are. The engine's own sink keeps all of them open. A file is closed, too,
@@ -35,16 +33,22 @@ use super::files::ParquetFiles;
 /// ```
 pub(crate) struct PartitionedParquet {
     config: FileSinkConfig,
-    options: TableParquetOptions,
+    options: FileOptions,
     /// A file is ended when it has this many bytes.
     file_size: u64,
 }
 
 impl PartitionedParquet {
-    /// A sink that writes what the engine's would; `None` where that writes no partitions.
-    pub(crate) fn new(sink: &ParquetSink) -> Option<Self> {
-        let (config, options) = (sink.config().clone(), sink.parquet_options().clone());
-        (!config.table_partition_cols.is_empty()).then_some(Self { config, options, file_size: u64::MAX })
+    /// A sink that writes what the engine's would; none where that writes no partitions, or has to stay.
+    ///
+    /// Errors: an option that makes no sense.
+    pub(crate) fn new(sink: &ParquetSink) -> Result<Option<Self>> {
+        let config = sink.config().clone();
+        if config.table_partition_cols.is_empty() {
+            return Ok(None);
+        }
+        let options = FileOptions::new(&config, sink.parquet_options())?;
+        Ok(options.map(|options| Self { config, options, file_size: u64::MAX }))
     }
 
     /// A sink that writes what `sink` would into a folder without partitions, in files of about `bytes` each.
@@ -91,16 +95,8 @@ impl PartitionedParquet {
 
     /// The columns that are written.
     fn columns(&self) -> Result<Vec<usize>> {
-        let schema = get_writer_schema(&self.config);
-        Ok(schema
-            .fields()
-            .iter()
-            .map(|field| self.config.output_schema.index_of(field.name()))
-            .collect::<Result<_, _>>()?)
-    }
-
-    fn open(&self, store: Arc<dyn ObjectStore>, path: Path, task: &TaskContext) -> Result<ParquetFile> {
-        ParquetFile::create(store, path, get_writer_schema(&self.config), &self.options, task)
+        let fields = self.options.schema().fields().iter();
+        Ok(fields.map(|field| self.config.output_schema.index_of(field.name())).collect::<Result<_, _>>()?)
     }
 }
 
@@ -131,7 +127,7 @@ impl DataSink for PartitionedParquet {
                     Some((path, file)) if path == folder => file,
                     other => {
                         close(other).await?;
-                        self.open(Arc::clone(&store), folder.clone().join(name()), context)?
+                        ParquetFile::create(Arc::clone(&store), folder.clone().join(name()), &self.options, context)?
                     }
                 };
                 current.write(&part.project(&columns)?).await?;
@@ -148,7 +144,7 @@ impl DataSink for PartitionedParquet {
 
 async fn close(open: Option<(Path, ParquetFile)>) -> Result<()> {
     match open {
-        Some((_, file)) => file.close().await,
+        Some((_, file)) => file.close().await.map(drop),
         None => Ok(()),
     }
 }

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, Statistics};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalSortExpr;
 use datafusion::physical_plan::execution_plan::CardinalityEffect;
@@ -120,10 +122,15 @@ impl ExecutionPlan for TopRowsExec {
             None => Arc::new(cutoff(&self.sort, self.fetch)?),
         };
         let left_out = MetricBuilder::new(&self.metrics).counter("rows_left_out", partition);
-        let batch_size = context.session_config().batch_size();
+        let passing = Passing {
+            gather: Gather::new(self.sort.input().schema(), context.session_config().batch_size()),
+            held: MemoryConsumer::new(self.name()).register(context.memory_pool()),
+            cutoff,
+            left_out,
+        };
         let task = Task::new(self.name(), partition, context, &self.metrics);
         let sort = Sort::new(task, self.sort.expr().clone());
-        let sorted = sort.stream(passing(input, cutoff, left_out, batch_size));
+        let sorted = sort.stream(passing.stream(input));
         let baseline = BaselineMetrics::new(&ExecutionPlanMetricsSet::new(), partition);
         Ok(Box::pin(LimitStream::new(sorted, 0, Some(self.fetch), baseline)))
     }
@@ -149,30 +156,55 @@ impl ExecutionPlan for TopRowsExec {
     }
 }
 
-/// What passes of `input`. When the cutoff is tight it is a row of a batch here and there: such are put together, for
+/// What passes of the input. When the cutoff is tight it is a row of a batch here and there: such are put together, for
 /// each column of a batch takes some memory of its own, however few rows it has.
-fn passing(
-    input: SendableRecordBatchStream,
+struct Passing {
     cutoff: Arc<Cutoff>,
     left_out: Count,
-    batch_size: usize,
-) -> SendableRecordBatchStream {
-    let schema = input.schema();
-    let state = (input, Gather::new(Arc::clone(&schema), batch_size), cutoff, left_out);
-    let rows = futures::stream::try_unfold(Some(state), async |state| {
-        let Some((mut input, mut passed, cutoff, left_out)) = state else { return Ok(None) };
+    gather: Gather,
+    /// What is reserved for the rows that are put together.
+    held: MemoryReservation,
+}
+
+impl Passing {
+    fn stream(self, input: SendableRecordBatchStream) -> SendableRecordBatchStream {
+        let schema = input.schema();
+        let rows = futures::stream::try_unfold(Some((self, input)), async |state| {
+            let Some((mut passing, mut input)) = state else { return Ok(None) };
+            let next = passing.next(&mut input).await?;
+            let is_last = next.is_none();
+            let next = if is_last { passing.rest()? } else { next };
+            Ok(next.map(|batch| (batch, (!is_last).then_some((passing, input)))))
+        });
+        Box::pin(RecordBatchStreamAdapter::new(schema, rows))
+    }
+
+    /// The next batch that is full; none when the input has ended.
+    async fn next(&mut self, input: &mut SendableRecordBatchStream) -> Result<Option<RecordBatch>> {
+        // A list of texts keeps those of its whole batch, until it is copied by the sort.
+        let gathers = !input.schema().fields().iter().any(|field| field.data_type().is_nested());
         loop {
-            if let Some(batch) = passed.next() {
-                return Ok(Some((batch, Some((input, passed, cutoff, left_out)))));
+            if let Some(batch) = self.gather.next() {
+                return Ok(Some(batch));
             }
-            let Some(batch) = input.try_next().await? else { break };
-            let before = batch.num_rows();
-            let batch = cutoff.filter(batch)?;
-            left_out.add(before - batch.num_rows());
-            passed.push(batch)?;
+            let Some(batch) = input.try_next().await? else { return Ok(None) };
+            let batch = self.filter(batch)?;
+            if !gathers {
+                return Ok(Some(batch));
+            }
+            self.gather.push(batch)?;
+            self.held.resize(self.gather.in_making());
         }
-        passed.finish()?;
-        Ok(passed.next().map(|batch| (batch, None)))
-    });
-    Box::pin(RecordBatchStreamAdapter::new(schema, rows))
+    }
+
+    /// The last rows.
+    fn rest(&mut self) -> Result<Option<RecordBatch>> {
+        self.gather.finish()?;
+        Ok(self.gather.next())
+    }
+
+    fn filter(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        let before = batch.num_rows();
+        self.cutoff.filter(batch).inspect(|passed| self.left_out.add(before - passed.num_rows()))
+    }
 }

@@ -1,0 +1,105 @@
+//! How the files of one write are written.
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::Result;
+use datafusion::config::TableParquetOptions;
+use datafusion::datasource::file_format::write::get_writer_schema;
+use datafusion::datasource::physical_plan::FileSinkConfig;
+use datafusion::parquet::file::metadata::SortingColumn;
+use datafusion::parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+use datafusion::physical_expr::LexRequirement;
+use datafusion::physical_expr::expressions::Column;
+
+use crate::error::Error;
+
+/// A row group of so many bytes is ended where nothing else is told.
+const ROW_GROUP: usize = 32 << 20;
+
+/// What the dictionary of a column takes before it has its first value, in bytes.
+const DICTIONARY: usize = 80_000;
+
+/// The schema of the files, and what was asked for.
+#[derive(Clone)]
+pub(super) struct FileOptions {
+    schema: SchemaRef,
+    options: TableParquetOptions,
+    sorting: Option<Vec<SortingColumn>>,
+}
+
+impl FileOptions {
+    /// None where pages are to be cut by their content, which the engine's own sink alone can.
+    ///
+    /// Errors: an option that makes no sense.
+    pub(super) fn new(config: &FileSinkConfig, options: &TableParquetOptions) -> Result<Option<Self>> {
+        check(options)?;
+        let schema = get_writer_schema(config);
+        let this = Self { schema, options: options.clone(), sorting: None };
+        Ok((!options.global.content_defined_chunking.enabled).then_some(this))
+    }
+
+    /// Files whose rows come in that order, which readers are told; of plain columns alone.
+    pub(super) fn sorted_by(mut self, order: Option<&LexRequirement>) -> Self {
+        // Parquet counts the columns inside of others.
+        let is_flat = self.schema.fields().iter().all(|field| !field.data_type().is_nested());
+        let columns = order.filter(|_| is_flat).map(|order| {
+            let sorting = order.iter().map(|key| {
+                let column = self.schema.index_of(key.expr.downcast_ref::<Column>()?.name()).ok()?;
+                let (column_idx, options) = (i32::try_from(column).ok()?, key.options.unwrap_or_default());
+                Some(SortingColumn { column_idx, descending: options.descending, nulls_first: options.nulls_first })
+            });
+            sorting.collect::<Option<Vec<_>>>()
+        });
+        self.sorting = columns.flatten();
+        self
+    }
+
+    /// The schema of the files.
+    pub(super) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// How many columns there are, those inside of others among them.
+    pub(super) fn columns(&self) -> usize {
+        self.schema.flattened_fields().len()
+    }
+
+    /// Whether the files say nothing of the types that columns have in memory.
+    pub(super) fn skips_types(&self) -> bool {
+        self.options.global.skip_arrow_metadata
+    }
+
+    /// A row group ends at so many bytes.
+    pub(super) fn bytes_of_row_group(&self) -> usize {
+        self.options.global.max_row_group_bytes.as_ref().map_or(ROW_GROUP, |bytes| bytes.get())
+    }
+
+    /// The same for the writer. Where the dictionaries of all columns would take half of a row group before its first row,
+    /// there are none.
+    pub(super) fn properties(&self) -> Result<WriterProperties> {
+        let mut options = self.options.clone();
+        if !self.skips_types() {
+            options.arrow_schema(&self.schema);
+        }
+        if self.columns() * DICTIONARY > self.bytes_of_row_group() / 2 {
+            options.global.dictionary_enabled = Some(false);
+        }
+        let properties = WriterPropertiesBuilder::try_from(&options)?;
+        Ok(properties.set_sorting_columns(self.sorting.clone()).build())
+    }
+}
+
+/// With none of these, the writer would panic, or work forever.
+fn check(options: &TableParquetOptions) -> Result<()> {
+    let options = &options.global;
+    let at_least_one = [
+        ("row_group_size", Some(options.max_row_group_size)),
+        ("write_batch_size", Some(options.write_batch_size)),
+        ("data_page_row_count_limit", Some(options.data_page_row_count_limit)),
+        ("column_index_truncate_length", options.column_index_truncate_length),
+        ("statistics_truncate_length", options.statistics_truncate_length),
+    ];
+    match at_least_one.into_iter().find(|(_, value)| *value == Some(0)) {
+        Some((name, _)) => Err(Error::user(format!("{name} of Parquet is 0")).with_hint("it is 1 at least").into()),
+        None => Ok(()),
+    }
+}
