@@ -5,11 +5,12 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::physical_expr::AcrossPartitions;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
-use datafusion::physical_plan::{ChildrenPropertiesMode, ExecutionPlan, ReplaceChildrenOptions};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 
 use super::row_width::row_width;
 use crate::operator::TopRowsExec;
@@ -23,24 +24,14 @@ const SMALL: usize = if cfg!(test) { 2 << 10 } else { 2 << 20 };
 /// SortPreservingMergeExec: fetch=5000000          SortPreservingMergeExec: fetch=5000000
 ///   SortExec: TopK(fetch=5000000), …         →      TopRowsExec: fetch=5000000, …
 /// ```
+///
+/// So, too, in the place of a sort of a few rows whose partitions must not share a cutoff, which the engine's do.
 #[derive(Debug)]
 pub(crate) struct LargeTopRows;
 
 impl PhysicalOptimizerRule for LargeTopRows {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _options: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        plan.transform_down(|node| {
-            let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-            if let Some(merge) = node.downcast_ref::<SortPreservingMergeExec>()
-                && let Some(top) = large(merge.input(), merge.fetch())?
-            {
-                return Ok(Transformed::yes(Arc::clone(&node).replace_children(vec![top], options)?));
-            }
-            Ok(match large(&node, None)? {
-                Some(top) => Transformed::yes(top),
-                None => Transformed::no(node),
-            })
-        })
-        .data()
+        replaced(plan, None)
     }
 
     fn name(&self) -> &str {
@@ -52,15 +43,38 @@ impl PhysicalOptimizerRule for LargeTopRows {
     }
 }
 
-/// The operator for a sort whose rows are many; `merged` is how many of all partitions together are wanted.
-fn large(node: &Arc<dyn ExecutionPlan>, merged: Option<usize>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+/// `node` with such operators in it; `merge` is what is right above it.
+fn replaced(node: Arc<dyn ExecutionPlan>, merge: Option<&SortPreservingMergeExec>) -> Result<Arc<dyn ExecutionPlan>> {
+    let above = Arc::clone(&node);
+    let node = node.map_children(|child| {
+        let replaced = replaced(Arc::clone(&child), above.downcast_ref())?;
+        Ok(if Arc::ptr_eq(&replaced, &child) { Transformed::no(child) } else { Transformed::yes(replaced) })
+    })?;
+    Ok(top_rows(&node.data, merge)?.unwrap_or(node.data))
+}
+
+/// The operator for a sort whose rows are many, or that must not share a cutoff.
+fn top_rows(
+    node: &Arc<dyn ExecutionPlan>,
+    merge: Option<&SortPreservingMergeExec>,
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let Some(sort) = node.downcast_ref::<SortExec>() else { return Ok(None) };
     let Some(fetch) = sort.fetch() else { return Ok(None) };
+    let may_share = merge.is_some_and(|merge| merge.expr() == sort.expr()) || !mixes_constants(sort);
     let width = row_bytes(&sort.schema()).max(row_width(sort.input(), SMALL)?);
-    if fetch.saturating_mul(width) <= SMALL {
+    if may_share && fetch.saturating_mul(width) <= SMALL {
         return Ok(None);
     }
-    Ok(Some(Arc::new(TopRowsExec::new(sort.clone(), fetch, merged == Some(fetch))?)))
+    let merged = merge.is_some_and(|merge| merge.fetch() == Some(fetch));
+    Ok(Some(Arc::new(TopRowsExec::new(sort.clone(), fetch, may_share && merged)?)))
+}
+
+/// Whether a column is a constant in each partition, another one in each. The engine leaves it out of the sorts, whatever
+/// they are merged by; but they share a cutoff, and without it rows of one partition are cut by the values of another.
+fn mixes_constants(sort: &SortExec) -> bool {
+    let constants = sort.input().equivalence_properties().constants();
+    let mixes = constants.iter().any(|constant| constant.across_partitions == AcrossPartitions::Heterogeneous);
+    sort.preserve_partitioning() && mixes
 }
 
 /// The bytes of a row by its types.
@@ -74,4 +88,23 @@ fn width(data_type: &DataType) -> usize {
         DataType::Dictionary(_, values) => width(values),
         _ => 256,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Context;
+
+    async fn explain(order: &str) -> String {
+        let ctx = Context::builder().threads(2).build().unwrap();
+        let of = |c: &str, v: &str| format!("SELECT '{c}' AS c, {v} AS v, {v} * 2 AS w FROM generate_series(1, 9)");
+        let union = format!("SELECT c AS d, v, w FROM ({} UNION ALL {})", of("a", "value"), of("b", "-value"));
+        ctx.sql(&format!("SELECT * FROM ({union}) ORDER BY {order} LIMIT 3")).await.unwrap().explain().await.unwrap()
+    }
+
+    /// One row of `ORDER BY …, a constant of each branch DESC LIMIT 1` was that of the wrong branch, now and then.
+    #[tokio::test]
+    async fn no_cutoff_is_shared_where_branches_have_constants_of_their_own() {
+        let plan = explain("d DESC, v DESC").await;
+        assert!(plan.contains("TopRowsExec: fetch=3"), "{plan}");
+    }
 }
