@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use super::mapping::let_mappings_go;
+
 /// The processes that work for this one: what they hold counts as this one's.
 static PROCESSES: Mutex<Processes> = Mutex::new(Processes { ids: Vec::new(), seen: None });
 
@@ -173,7 +175,11 @@ impl Sampler {
 
     /// The resident size in bytes; where it is above `high`, after free memory was given back and idle processes ended.
     pub(crate) fn below(&self, high: u64) -> u64 {
-        let bytes = self.bytes();
+        if self.bytes() > high && let_mappings_go() {
+            // At every look: what is mapped is read as fast as memory is.
+            self.refresh();
+        }
+        let bytes = self.bytes.load(Ordering::Relaxed);
         if bytes <= high {
             return bytes;
         }

@@ -1,12 +1,14 @@
 //! Physical operators of ours, one a file: what the engine's own do not keep to.
 //!
 //! Writes of files: `CommitExec` makes them all or nothing out of a [`Staging`], `WriteInputExec` feeds them,
-//! `ParquetFiles` writes Parquet, `PartitionedParquet` one partition at a time, `SizedText` files of about a size. `SpillingJoinExec` is a join
-//! whose build side may be larger than memory, `SpillingAggregateExec` a grouped aggregate whose groups may be,
-//! `SpillingSortExec` a sort of any number of rows, `TopRowsExec` the first rows of an order, however many,
-//! `SpillingWindowExec` window functions over partitions, however large, `RunningWindowExec` those that look at few rows,
-//! `SpillingRecursionExec` a recursive query, `SpillingRepartitionExec` rows dealt out to partitions anew. `LazyExec` starts a side of a join when it is
-//! wanted, `KeyFilterExec` leaves rows out that no join above has a partner for, `SmallBatchesExec` is above a plan over long rows. `partition` has what frames do with partitions. What they share is in `spill` and `slot`.
+//! `ParquetFiles` writes Parquet, `PartitionedParquet` one partition at a time, `SizedText` files of about a size.
+//! `SpillingJoinExec` is a join whose build side may be larger than memory, `SpillingAggregateExec` a grouped
+//! aggregate whose groups may be, `SpillingSortExec` a sort of any number of rows, `TopRowsExec` the first rows of
+//! an order, however many, `SpillingWindowExec` window functions over partitions, however large, `RunningWindowExec`
+//! those that look at few rows, `SpillingRecursionExec` a recursive query, `SpillingRepartitionExec` rows dealt out
+//! to partitions anew. `LazyExec` starts a side of a join when it is wanted, `KeyFilterExec` leaves rows out that no
+//! join above has a partner for, `SmallBatchesExec` is above a plan over long rows. `partition` has what frames do
+//! with partitions. What they share is in `spill` and `slot`.
 
 mod aggregate;
 mod column_groups;

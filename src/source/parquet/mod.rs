@@ -10,10 +10,13 @@
 //!                                                                                           │ plan/paged_scans.rs
 //! row group of 1 GB ═► rows 0 … 20 000 │ rows 20 000 … 40 000 │ …: each a file of its own to the engine
 //! ```
+//!
+//! Where it cannot be found out which rows a page has, local files are mapped ([`mapped`]).
 
 mod footers;
 mod header;
 mod many;
+mod mapped;
 mod pages;
 mod reader;
 mod totals;

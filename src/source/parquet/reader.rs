@@ -1,5 +1,6 @@
 //! Readers that know where the pages of a wide file begin.
 
+use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -15,20 +16,30 @@ use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use object_store::ObjectMeta;
+use object_store::local::LocalFileSystem;
 
 use super::WideFile;
 use super::footers::Footers;
+use super::mapped::{MappedReader, Uncut};
 
 /// Readers of another kind, with what is known of wide files.
 #[derive(Debug)]
 pub(super) struct PagedReaders {
     readers: Arc<dyn ParquetFileReaderFactory>,
     footers: Arc<Footers>,
+    /// Whether the files are those of this machine.
+    is_local: bool,
 }
 
 impl PagedReaders {
-    pub(super) fn new(readers: Arc<dyn ParquetFileReaderFactory>, footers: Arc<Footers>) -> Self {
-        Self { readers, footers }
+    pub(super) fn new(readers: Arc<dyn ParquetFileReaderFactory>, footers: Arc<Footers>, is_local: bool) -> Self {
+        Self { readers, footers, is_local }
+    }
+
+    /// The file, if it is one of this machine. Where it cannot be opened, the other reader says why.
+    fn open(&self, file: &ObjectMeta) -> Option<File> {
+        let path = LocalFileSystem::new().path_to_filesystem(&file.location).ok().filter(|_| self.is_local)?;
+        File::open(path).ok()
     }
 }
 
@@ -41,10 +52,12 @@ impl ParquetFileReaderFactory for PagedReaders {
         metrics: &ExecutionPlanMetricsSet,
     ) -> Result<Box<dyn AsyncFileReader + Send>> {
         let wide = file.extension::<WideFile>().map(|_| file.object_meta.clone());
+        let uncut = file.extension::<Uncut>().and_then(|_| self.open(&file.object_meta));
         let reader = self.readers.create_reader(partition, file, metadata_size_hint, metrics)?;
-        Ok(match wide {
-            Some(file) => Box::new(PagedReader { reader, file, footers: Arc::clone(&self.footers) }),
-            None => reader,
+        Ok(match (wide, uncut) {
+            (Some(file), _) => Box::new(PagedReader { reader, file, footers: Arc::clone(&self.footers) }),
+            (None, Some(file)) => Box::new(MappedReader::new(reader, file)),
+            (None, None) => reader,
         })
     }
 }

@@ -15,6 +15,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::footers::Footers;
 use super::many::file_scan;
+use super::mapped::Uncut;
 use super::reader::PagedReaders;
 
 /// A scan holds this share of the memory at most, in all of its threads: more is read by pieces.
@@ -56,11 +57,21 @@ pub(crate) async fn mark_wide(
     if !found {
         return Ok(plan);
     }
-    let readers = PagedReaders::new(Arc::clone(readers), Arc::new(look.footers));
+    let is_local = config.object_store_url.as_str().starts_with("file:");
+    let readers = PagedReaders::new(Arc::clone(readers), Arc::new(look.footers), is_local);
     let source = source.clone().with_parquet_file_reader_factory(Arc::new(readers));
     let config =
         FileScanConfigBuilder::from(config.clone()).with_source(Arc::new(source)).with_file_groups(groups).build();
     Ok(DataSourceExec::from_data_source(config))
+}
+
+/// What a look at a file finds.
+enum Wide {
+    No,
+    /// Its row groups can be read by pieces.
+    Pages(WideFile),
+    /// They cannot.
+    Uncut,
 }
 
 /// What a look at the files needs.
@@ -95,10 +106,11 @@ impl Look {
             let mut files = Vec::with_capacity(group.len());
             for file in group.iter() {
                 let wide = self.wide_file(file).await?;
-                found |= wide.is_some();
+                found |= !matches!(wide, Wide::No);
                 files.push(match wide {
-                    Some(wide) => file.clone().with_extension(wide),
-                    None => file.clone(),
+                    Wide::Pages(wide) => file.clone().with_extension(wide),
+                    Wide::Uncut => file.clone().with_extension(Uncut),
+                    Wide::No => file.clone(),
                 });
             }
             groups.push(FileGroup::new(files));
@@ -106,23 +118,23 @@ impl Look {
         Ok((groups, found))
     }
 
-    async fn wide_file(&self, file: &PartitionedFile) -> Result<Option<WideFile>> {
+    async fn wide_file(&self, file: &PartitionedFile) -> Result<Wide> {
         let file = &file.object_meta;
         if file.size <= self.wide as u64 {
-            return Ok(None);
+            return Ok(Wide::No);
         }
         let footer = self.footers.plain(file).await?;
         let widest = footer.row_groups().iter().map(|group| self.bytes(group)).max().unwrap_or(0);
         if widest <= self.wide {
-            return Ok(None);
+            return Ok(Wide::No);
         }
-        let Some(footer) = self.footers.with_pages(file).await? else { return Ok(None) };
+        let Some(footer) = self.footers.with_pages(file).await? else { return Ok(Wide::Uncut) };
         let groups = footer.row_groups().iter().enumerate();
         let groups: Vec<_> = groups.map(|(number, group)| (group, pages(&footer, number))).collect();
         let held = groups.iter().map(|(group, pages)| self.held(group, pages)).max().unwrap_or(0);
         let column_groups = if held > MOST * self.wide { held.div_ceil(OF_COLUMN_GROUP * self.wide) } else { 1 };
         let row_groups = groups.into_iter().map(|(group, pages)| self.row_group(group, pages)).collect();
-        Ok(Some(WideFile { row_groups, column_groups }))
+        Ok(Wide::Pages(WideFile { row_groups, column_groups }))
     }
 
     /// The bytes that are there at once when a piece is read: what is read of each column, and a page of it. The largest
