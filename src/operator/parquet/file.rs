@@ -24,9 +24,6 @@ use super::columns::on_all;
 use super::options::FileOptions;
 use crate::memory::{BYTES_OF_ROW, row_bytes};
 
-/// What a column's compressor takes from its first page on until the row group ends, in bytes: measured with zstd, 570 kB.
-const COMPRESSOR: usize = 600_000;
-
 /// Encoded bytes go to the store in blocks of so many.
 const BLOCK: usize = 1 << 20;
 
@@ -56,9 +53,7 @@ pub(super) struct ParquetFile {
     /// Those of the row group in the making; none before its first row.
     columns: Vec<ArrowColumnWriter>,
     rows: usize,
-    /// A page has so many rows at most.
-    page_rows: usize,
-    most_rows: usize,
+    options: FileOptions,
     most_bytes: usize,
     threads: usize,
     /// What is reserved for the row group in the making.
@@ -76,11 +71,6 @@ impl ParquetFile {
         context: &TaskContext,
     ) -> Result<Self> {
         let (schema, properties, encoded) = (Arc::clone(options.schema()), options.properties()?, Encoded::default());
-        let page_rows = properties.data_page_row_count_limit();
-        let most_rows = properties.max_row_group_row_count().unwrap_or(usize::MAX);
-        // Of very many columns a row group has one page each, compressed one after the other when it ends.
-        let is_one_page = options.columns() * COMPRESSOR > 2 * options.bytes_of_row_group();
-        let most_rows = if is_one_page { most_rows.min(page_rows - 1).max(1) } else { most_rows };
         let writer = ArrowWriterOptions::new().with_properties(properties);
         let writer = writer.with_skip_arrow_metadata(options.skips_types());
         let writer = ArrowWriter::try_new_with_options(encoded.clone(), Arc::clone(&schema), writer)?;
@@ -91,21 +81,8 @@ impl ParquetFile {
         let held = MemoryConsumer::new("ParquetFile").register(context.memory_pool());
         let (columns, rows, kept, threads) = (Vec::new(), 0, held.new_empty(), config.target_partitions());
         let most_bytes = options.bytes_of_row_group().max(options.columns() * LEAST_OF_COLUMN);
-        Ok(Self {
-            schema,
-            output,
-            encoded,
-            file,
-            factory,
-            columns,
-            rows,
-            page_rows,
-            most_rows,
-            most_bytes,
-            threads,
-            held,
-            kept,
-        })
+        let options = options.clone();
+        Ok(Self { schema, output, encoded, file, factory, columns, rows, options, most_bytes, threads, held, kept })
     }
 
     /// How large the file would be if it ended here, about, in bytes.
@@ -120,10 +97,11 @@ impl ParquetFile {
         let most = (BYTES_OF_TASK.max(batch.num_rows() * BYTES_OF_ROW) / bytes_of_row).max(1);
         let mut start = 0;
         while start < batch.num_rows() {
-            let rows = most.min(batch.num_rows() - start).min(self.most_rows - self.rows);
+            let rows = most.min(batch.num_rows() - start).min(self.options.most_rows() - self.rows);
             self.encode(&batch.slice(start, rows), self.tasks(rows * bytes_of_row)).await?;
             start += rows;
-            if self.rows >= self.most_rows || self.encoded() >= self.bytes_of_row_group() || !self.has_room() {
+            if self.rows >= self.options.most_rows() || self.encoded() >= self.bytes_of_row_group() || !self.has_room()
+            {
                 self.end_row_group().await?;
             }
         }
@@ -173,9 +151,11 @@ impl ParquetFile {
 
     /// Reserves what is held; whether the budget grants it.
     fn has_room(&self) -> bool {
-        let compressors = if self.rows >= self.page_rows { self.columns.len() * COMPRESSOR } else { 0 };
+        // Those that there are from the start would be there again at once.
+        let always = self.options.compressors(false);
+        let compressors = self.options.compressors(self.rows >= self.options.rows_of_page());
         let held = compressors + self.columns.iter().map(ArrowColumnWriter::memory_size).sum::<usize>();
-        if held <= UNASKED {
+        if held <= always + UNASKED {
             self.held.resize(held);
             return true;
         }
