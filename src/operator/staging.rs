@@ -10,6 +10,10 @@ use crate::memory::OwnedFolder;
 /// What every staging folder begins with; a leading dot hides it from globs and listings.
 const PREFIX: &str = ".partita-staging-";
 
+/// So many files, or folders, are put on disk one by one.
+#[cfg(target_os = "linux")]
+const FEW: usize = 64;
+
 /// The files of one write, complete or not, none of them visible.
 ///
 /// ```text
@@ -48,22 +52,24 @@ impl Staging {
     }
 
     /// Moves every file to its place, creating folders as needed and replacing single files that are there, and
-    /// returns how many there were.
+    /// returns how many there were. Data is on disk before: a name must never come to stand for data that is not.
     ///
-    /// Errors: a move that fails; those before it are undone where they made a new file.
+    /// Errors: a disk that fails; a move that fails, those before it are undone where they made a new file.
     pub(crate) fn commit(mut self) -> Result<usize> {
         let Some(folder) = self.folder.take() else { return Ok(0) };
         let places = std::mem::take(&mut self.places);
+        let staged: Vec<_> = (0..places.len()).map(|number| self.staged(&folder, number)).collect();
+        sync(&staged, folder.path()).map_err(|error| Error::io("cannot put what was written on disk", error))?;
         let mut made = Vec::new();
-        for (number, place) in places.iter().enumerate() {
+        for (staged, place) in staged.iter().zip(&places) {
             let new = !place.exists();
-            if let Err(error) = settle(&self.staged(&folder, number), place) {
+            if let Err(error) = settle(staged, place) {
                 made.iter().for_each(|path: &&PathBuf| drop(fs::remove_file(path)));
                 return Err(Error::io(format!("cannot write '{}'", place.display()), error));
             }
             made.extend(new.then_some(place));
         }
-        sync_folders(&places);
+        sync_folders(&places, folder.path());
         Ok(places.len())
     }
 
@@ -85,14 +91,22 @@ fn settle(staged: &Path, place: &Path) -> io::Result<()> {
 }
 
 /// A rename is on disk when its folder is. A file system that cannot sync folders is not worth an error.
-fn sync_folders(places: &[PathBuf]) {
+fn sync_folders(places: &[PathBuf], home: &Path) {
     let mut folders: Vec<_> = places.iter().filter_map(|place| place.parent()).collect();
     folders.sort_unstable();
     folders.dedup();
-    for folder in folders {
-        let synced = File::open(folder).and_then(|folder| folder.sync_all());
-        synced.unwrap_or_else(|error| log::debug!("cannot sync '{}': {error}", folder.display()));
+    sync(&folders, home).unwrap_or_else(|error| log::debug!("cannot sync the folders of a write: {error}"));
+}
+
+/// Puts files or folders on the disk of `home`: one after another where they are few. Each waits for the disk; many go
+/// there together, with what else waits to be written to that disk.
+fn sync(paths: &[impl AsRef<Path>], home: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if paths.len() > FEW {
+        return Ok(nix::unistd::syncfs(File::open(home)?)?);
     }
+    let _ = home;
+    paths.iter().try_for_each(|path| File::open(path)?.sync_all())
 }
 
 /// The absolute path that will be replaced: a link is followed, a device or pipe refused, since a rename would put a

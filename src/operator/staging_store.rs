@@ -75,6 +75,9 @@ fn failed(source: io::Error) -> Error {
     Error::Generic { store: "local file", source: Box::new(source) }
 }
 
+/// A file of so many bytes does not wait for the commit to be put on disk.
+const LARGE: u64 = 8 << 20;
+
 /// One file of the staging. Parts are written by several tasks at once: each knows its offset.
 #[derive(Debug)]
 struct StagedFile {
@@ -83,10 +86,12 @@ struct StagedFile {
 }
 
 impl StagedFile {
-    /// Syncs before the file is moved: a name must never come to stand for data that is not on disk.
+    /// Puts a large file on disk while others are written; the commit does it for the small ones, all at once.
     async fn sync(&self) -> Result<PutResult> {
-        let file = Arc::clone(&self.file);
-        spawn_blocking(move || file.lock().sync_all()).await?.map_err(failed)?;
+        if self.offset >= LARGE {
+            let file = Arc::clone(&self.file);
+            spawn_blocking(move || file.lock().sync_all()).await?.map_err(failed)?;
+        }
         Ok(PutResult { e_tag: None, version: None })
     }
 }

@@ -55,7 +55,7 @@ async fn join_block(
     let probe = if met.is_some() { number_rows(probe) } else { probe };
     let schema = probe.schema();
     let (block, probe) = (plan_of(Box::pin(block)), plan_of(ProbeSide::new(probe).lend(schema, loan)));
-    let plan = if met.is_some() { shape.block(block, probe)? } else { shape.whole(block, probe)?.into_plan() };
+    let plan = if met.is_some() { shape.block(block, probe)? } else { shape.whole(block, probe)?.into_plan()? };
     let rows = plan.execute(0, loan.task(&pairs.join.context))?;
     send_pairs(pairs, rows, met).await
 }

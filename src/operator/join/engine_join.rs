@@ -13,6 +13,8 @@ use datafusion::physical_plan::{
     ChildrenPropertiesMode, ExecutionPlan, ExecutionPlanProperties, ReplaceChildrenOptions,
 };
 
+use super::range::ranged;
+
 /// A join by equal keys, or one that compares every build row with every probe row.
 #[derive(Debug, Clone)]
 pub(crate) enum EngineJoin {
@@ -139,7 +141,7 @@ impl EngineJoin {
             Self::Hash(join) => join.builder().with_new_children(children)?.build_exec(),
             Self::NestedLoop(join) => {
                 let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
-                Arc::clone(join).replace_children(children, options)
+                ranged(Arc::clone(join).replace_children(children, options)?)
             }
         }
     }
@@ -213,15 +215,15 @@ impl EngineJoin {
     pub(super) fn swapped(&self) -> Result<Arc<dyn ExecutionPlan>> {
         match self {
             Self::Hash(join) => join.swap_inputs(PartitionMode::CollectLeft),
-            Self::NestedLoop(join) => join.swap_inputs(),
+            Self::NestedLoop(join) => ranged(join.swap_inputs()?),
         }
     }
 
     /// It, to be run.
-    pub(super) fn into_plan(self) -> Arc<dyn ExecutionPlan> {
+    pub(super) fn into_plan(self) -> Result<Arc<dyn ExecutionPlan>> {
         match self {
-            Self::Hash(join) => join,
-            Self::NestedLoop(join) => join,
+            Self::Hash(join) => Ok(join),
+            Self::NestedLoop(join) => ranged(join),
         }
     }
 }

@@ -19,6 +19,7 @@ use super::attempt::{JoinStream, ProbeSide};
 use super::build_side::BuildSide;
 use super::engine_join::EngineJoin;
 use super::grace::GraceJoin;
+use super::range::RangeJoinExec;
 use super::shape::Shape;
 use crate::operator::slot::{SlotExec, Slots};
 use crate::operator::spill::SpillFigures;
@@ -98,7 +99,11 @@ impl DisplayAs for SpillingJoinExec {
         if !matches!(t, DisplayFormatType::TreeRender) {
             f.write_str("Spilling")?;
         }
-        self.join.plan().fmt_as(t, f)
+        self.join.plan().fmt_as(t, f)?;
+        match self.attempt.downcast_ref::<RangeJoinExec>() {
+            Some(join) if !matches!(t, DisplayFormatType::TreeRender) => write!(f, ", ranges={}", join.bounds()),
+            _ => Ok(()),
+        }
     }
 }
 

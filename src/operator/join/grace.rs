@@ -21,7 +21,7 @@ use super::blocks;
 use super::build_side::Spill;
 use super::order::{in_order, number_rows};
 use super::shape::Shape;
-use super::table::TableJoin;
+use super::table::{HashTable, TableJoin};
 use crate::operator::slot::plan_of;
 use crate::operator::spill::{
     DEEPEST, Kept, Loan, Partition, Partitioned, Partitioner, Segment, SpillFigures, rows_of,
@@ -153,7 +153,7 @@ impl PairJoin<'_> {
             (true, _) => self.join_by_keys(held, probe, build, loan).await,
             (false, JoinSide::Left) => {
                 let probe = ProbeSide::new(probe).lend(Arc::clone(shape.probe()), loan);
-                self.send_all(shape.whole(plan_of(build), plan_of(probe))?.into_plan(), loan).await
+                self.send_all(shape.whole(plan_of(build), plan_of(probe))?.into_plan()?, loan).await
             }
             (false, _) => {
                 let build = ProbeSide::new(build).lend(Arc::clone(shape.build()), loan);
@@ -198,14 +198,19 @@ impl PairJoin<'_> {
     }
 
     /// A table of `batches`, for which `loan` is granted.
-    fn table(&self, held: JoinSide, batches: Vec<RecordBatch>, loan: &Loan) -> Result<TableJoin<'_>> {
-        let batch_size = self.join.context.session_config().batch_size();
-        let table = TableJoin::new(&self.join.shape, held, batches, batch_size)?;
+    fn table(&self, held: JoinSide, batches: Vec<RecordBatch>, loan: &Loan) -> Result<TableJoin<HashTable>> {
+        let (shape, batch_size) = (&self.join.shape, self.join.context.session_config().batch_size());
+        let (held_side, streamed) = match held {
+            JoinSide::Left => (shape.build_side(0), shape.probe_side(0)),
+            _ => (shape.probe_side(0), shape.build_side(0)),
+        };
+        let table = Arc::new(HashTable::new(&held_side, streamed, batches)?);
+        let table = TableJoin::new(shape.clone(), held, table, batch_size);
         loan.shrink_to(table.bytes());
         Ok(table)
     }
 
-    async fn pass(&self, join: &mut TableJoin<'_>, streamed: RecordBatch) -> Result<()> {
+    async fn pass(&self, join: &mut TableJoin<HashTable>, streamed: RecordBatch) -> Result<()> {
         let mut passing = join.start(streamed)?;
         while join.step(&mut passing)? {
             self.send_ready(join).await;
@@ -216,7 +221,7 @@ impl PairJoin<'_> {
         Ok(())
     }
 
-    async fn finish(&self, mut join: TableJoin<'_>) -> Result<()> {
+    async fn finish(&self, mut join: TableJoin<HashTable>) -> Result<()> {
         while join.finish()? {
             self.send_ready(&mut join).await;
         }
@@ -224,7 +229,7 @@ impl PairJoin<'_> {
         Ok(())
     }
 
-    async fn send_ready(&self, join: &mut TableJoin<'_>) {
+    async fn send_ready(&self, join: &mut TableJoin<HashTable>) {
         while let Some(batch) = join.next() {
             self.send(batch).await;
         }

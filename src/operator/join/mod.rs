@@ -16,7 +16,8 @@
 //! ```
 //!
 //! What fits as a whole, and blocks, are joined by the engine's own `HashJoinExec`. A join without keys,
-//! whose rows no hash can split, is the engine's `NestedLoopJoinExec` on a block at a time.
+//! whose rows no hash can split, is the engine's `NestedLoopJoinExec` on a block at a time; where its filter compares
+//! the two sides (`a.at BETWEEN b.start AND b.end`), partners are looked up in a sorted block instead (range/).
 
 mod attempt;
 mod blocks;
@@ -25,6 +26,7 @@ mod engine_join;
 mod exec;
 mod grace;
 mod order;
+mod range;
 mod shape;
 mod table;
 #[cfg(test)]

@@ -142,7 +142,7 @@ impl Shape {
             }
             _ => (JoinType::RightSemi, vec![number]),
         };
-        Ok(self.join.part(join_type, build, probe, projection)?.into_plan())
+        self.join.part(join_type, build, probe, projection)?.into_plan()
     }
 
     /// The columns of [`Shape::output`] among those of the join of the build side with a probe side of `width` columns.

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::UInt32Array;
 use datafusion::arrow::compute::{concat_batches, take_record_batch};
-use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 use datafusion::common::utils::memory::get_record_batch_memory_size;
 use datafusion::physical_plan::PhysicalExpr;
 
-use super::keys::{KeyReader, Keys};
+use super::keys::{HashedKeys, KeyReader, Keys};
+use super::passing::{Pairs, Walk};
+use super::table_join::Table;
 use crate::error::Error;
+use crate::operator::spill::Side;
 
 /// Places of rows have 32 bits, and there are up to twice as many buckets.
 const MOST_ROWS: usize = 1 << 30;
@@ -26,21 +28,21 @@ const MOST_ROWS: usize = 1 << 30;
 ///
 /// Rows with one key follow one another, in the order they came: all partners of a row are read in one go. The layout
 /// is that of the compact tables in Balkesen et al., "Main-Memory Hash Joins on Multi-Core CPUs" (ICDE 2013).
-pub(super) struct HashTable {
+pub(in crate::operator::join) struct HashTable {
     rows: RecordBatch,
+    reader: KeyReader,
     keys: Keys,
+    /// The keys of the streamed side.
+    streamed: Vec<Arc<dyn PhysicalExpr>>,
     starts: Vec<u32>,
     shift: u32,
 }
 
 impl HashTable {
-    /// A table of `batches`, whose keys `keys` give.
-    pub(super) fn new(
-        reader: &KeyReader,
-        keys: &[Arc<dyn PhysicalExpr>],
-        schema: &SchemaRef,
-        batches: Vec<RecordBatch>,
-    ) -> Result<Self> {
+    /// A table of `batches` of the side `held`. They are there twice while it is made; see
+    /// [`Footprint`](crate::operator::spill::Footprint).
+    pub(in crate::operator::join) fn new(held: &Side, streamed: Side, batches: Vec<RecordBatch>) -> Result<Self> {
+        let reader = KeyReader::new(&held.keys, &held.schema, held.nulls)?;
         let count: usize = batches.iter().map(RecordBatch::num_rows).sum();
         if count > MOST_ROWS {
             return Err(Error::memory(format!("a join cannot hold {count} rows of one partition")).into());
@@ -49,37 +51,76 @@ impl HashTable {
         let shift = u64::BITS - bits;
         let mut buckets = Vec::with_capacity(count);
         for batch in &batches {
-            let (hashes, matchable) = reader.hashes(keys, batch)?;
+            let (hashes, matchable) = reader.hashes(&held.keys, batch)?;
             let valid = |row| matchable.as_ref().is_none_or(|nulls| nulls.is_valid(row));
             let bucket = |(row, hash): (usize, u64)| if valid(row) { (hash >> shift) as u32 } else { 1 << bits };
             buckets.extend(hashes.into_iter().enumerate().map(bucket));
         }
         let (starts, order) = by_bucket(&buckets, (1 << bits) + 1);
         drop(buckets);
-        let all = concat_batches(schema, &batches)?;
+        let all = concat_batches(&held.schema, &batches)?;
         drop(batches);
         let rows = if all.num_columns() == 0 { all.clone() } else { take_record_batch(&all, &order)? };
         drop((all, order));
-        Ok(Self { keys: reader.keys(keys, &rows)?, rows, starts, shift })
-    }
-
-    pub(super) fn rows(&self) -> &RecordBatch {
-        &self.rows
-    }
-
-    pub(super) fn keys(&self) -> &Keys {
-        &self.keys
+        let keys = reader.keys(&held.keys, &rows)?;
+        Ok(Self { rows, reader, keys, streamed: streamed.keys, starts, shift })
     }
 
     /// The rows that keys of this hash can be equal to.
-    pub(super) fn bucket(&self, hash: u64) -> (u32, u32) {
+    fn bucket(&self, hash: u64) -> (u32, u32) {
         let bucket = (hash >> self.shift) as usize;
         (self.starts[bucket], self.starts[bucket + 1])
     }
+}
 
-    /// The bytes that it holds.
-    pub(super) fn bytes(&self) -> usize {
+/// The keys of a streamed batch, and the buckets that their partners are in.
+pub(in crate::operator::join) struct Sought {
+    keys: Keys,
+    buckets: Vec<(u32, u32)>,
+}
+
+impl Table for HashTable {
+    type Sought = Sought;
+
+    fn rows(&self) -> &RecordBatch {
+        &self.rows
+    }
+
+    fn bytes(&self) -> usize {
         get_record_batch_memory_size(&self.rows) + self.keys.bytes() + size_of_val(self.starts.as_slice())
+    }
+
+    fn seek(&self, streamed: &RecordBatch) -> Result<Sought> {
+        let HashedKeys { keys, hashes, matchable } = self.reader.hashed(&self.streamed, streamed)?;
+        let valid = |row| matchable.as_ref().is_none_or(|nulls| nulls.is_valid(row));
+        let bucket = |(row, hash): (usize, &u64)| if valid(row) { self.bucket(*hash) } else { (0, 0) };
+        // All of them before any key is compared: the processor waits for many at once.
+        Ok(Sought { keys, buckets: hashes.iter().enumerate().map(bucket).collect() })
+    }
+
+    fn next(&self, sought: &Sought, walk: &mut Walk) -> Pairs {
+        let buckets = &sought.buckets;
+        match (&self.keys, &sought.keys) {
+            (Keys::Narrow(held), Keys::Narrow(keys)) => {
+                walk.next(usize::MAX, by_key(buckets, |at, row| held[at] == keys[row]))
+            }
+            (Keys::Wide(held), Keys::Wide(keys)) => {
+                walk.next(usize::MAX, by_key(buckets, |at, row| held[at] == keys[row]))
+            }
+            (Keys::Bytes(held), Keys::Bytes(keys)) => {
+                walk.next(usize::MAX, by_key(buckets, |at, row| held.row(at) == keys.row(row)))
+            }
+            // One reader has read both.
+            _ => walk.next(usize::MAX, |_, _| None),
+        }
+    }
+}
+
+/// The first held row from `at` on whose key is that of the streamed `row`.
+fn by_key(buckets: &[(u32, u32)], equal: impl Fn(usize, usize) -> bool) -> impl Fn(usize, u32) -> Option<u32> {
+    move |row, at| {
+        let (start, end) = buckets[row];
+        (at.max(start)..end).find(|at| equal(*at as usize, row))
     }
 }
 

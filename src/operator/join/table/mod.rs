@@ -18,4 +18,6 @@ mod output;
 mod passing;
 mod table_join;
 
-pub(super) use table_join::TableJoin;
+pub(super) use hash_table::HashTable;
+pub(super) use passing::{Pairs, Passing, Walk};
+pub(super) use table_join::{Table, TableJoin};

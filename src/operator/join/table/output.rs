@@ -54,23 +54,35 @@ impl Rows<'_> {
 }
 
 /// Makes batches of the size that is asked for.
-pub(super) struct Output<'a> {
-    shape: &'a Shape,
+pub(super) struct Output {
+    shape: Shape,
     columns: Vec<usize>,
     batches: BatchCoalescer,
+    batch_size: usize,
     /// Rows of no columns.
     bare: usize,
 }
 
-impl<'a> Output<'a> {
-    pub(super) fn new(shape: &'a Shape, batch_size: usize) -> Self {
+impl Output {
+    pub(super) fn new(shape: Shape, batch_size: usize) -> Self {
         let batches = BatchCoalescer::new(Arc::clone(shape.output()), batch_size);
         // Texts are always copied where most of what they lie in is not wanted, for the table goes before they do.
         let views = |data_type: &DataType| matches!(data_type, DataType::Utf8View | DataType::BinaryView);
         let has_views = shape.output().fields().iter().any(|field| views(field.data_type()));
         let large = (!has_views).then_some(batch_size / 2);
         let batches = batches.with_biggest_coalesce_batch_size(large);
-        Self { shape, columns: shape.columns(shape.probe().fields().len()), batches, bare: 0 }
+        let columns = shape.columns(shape.probe().fields().len());
+        Self { shape, columns, batches, batch_size, bare: 0 }
+    }
+
+    /// Whether its rows have no columns.
+    pub(super) fn is_bare(&self) -> bool {
+        self.columns.is_empty()
+    }
+
+    /// Adds `count` rows of no columns.
+    pub(super) fn push_bare(&mut self, count: usize) {
+        self.bare += count;
     }
 
     /// Adds `count` rows, the columns of each side from its rows.
@@ -81,8 +93,8 @@ impl<'a> Output<'a> {
         mark: Option<&BooleanArray>,
         count: usize,
     ) -> Result<()> {
-        if self.columns.is_empty() {
-            self.bare += count;
+        if self.is_bare() {
+            self.push_bare(count);
             return Ok(());
         }
         let build_width = match self.shape.gives_build_columns() {
@@ -103,7 +115,9 @@ impl<'a> Output<'a> {
     /// A batch that is full.
     pub(super) fn next(&mut self) -> Option<RecordBatch> {
         if self.bare > 0 {
-            let options = RecordBatchOptions::new().with_row_count(Some(std::mem::take(&mut self.bare)));
+            let rows = self.bare.min(self.batch_size);
+            self.bare -= rows;
+            let options = RecordBatchOptions::new().with_row_count(Some(rows));
             return RecordBatch::try_new_with_options(Arc::clone(self.shape.output()), vec![], &options).ok();
         }
         self.batches.next_completed_batch()

@@ -6,11 +6,8 @@ use datafusion::arrow::compute::filter;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 
-use super::hash_table::HashTable;
-use super::keys::{HashedKeys, Keys};
-
 /// Rows that belong together: the same place of both has a held row and a streamed one.
-pub(super) struct Pairs {
+pub(in crate::operator::join) struct Pairs {
     pub(super) held: UInt32Array,
     pub(super) streamed: UInt32Array,
 }
@@ -31,65 +28,68 @@ impl Pairs {
     }
 }
 
-/// A batch, and how far its partners have been found.
-pub(in crate::operator::join) struct Passing {
-    pub(super) batch: RecordBatch,
-    keys: Keys,
-    buckets: Vec<(u32, u32)>,
+/// How far the partners of a batch have been found.
+pub(in crate::operator::join) struct Walk {
     row: usize,
-    /// Where to go on in the bucket of `row`; 0 for its beginning.
+    rows: usize,
+    /// Where to go on among the held rows for `row`; 0 for the beginning.
     at: u32,
+    /// How many pairs are wanted at once.
+    limit: usize,
+    /// Whether a streamed row has no use for a second partner.
+    first: bool,
+}
+
+impl Walk {
+    /// The next pairs, of no more than `rows` streamed rows; `find` gives the first partner of a streamed row from a
+    /// held row on.
+    pub(in crate::operator::join) fn next(&mut self, rows: usize, find: impl Fn(usize, u32) -> Option<u32>) -> Pairs {
+        let (mut held, mut streamed) = (Vec::with_capacity(self.limit), Vec::with_capacity(self.limit));
+        let last = self.rows.min(self.row.saturating_add(rows));
+        while self.row < last && held.len() < self.limit {
+            let found = find(self.row, self.at);
+            if let Some(at) = found {
+                held.push(at);
+                streamed.push(self.row as u32);
+                self.at = at + 1;
+            }
+            if found.is_none() || self.first {
+                self.row += 1;
+                self.at = 0;
+            }
+        }
+        Pairs::new(held, streamed)
+    }
+
+    /// Leaves the rest out.
+    pub(super) fn end(&mut self) {
+        self.row = self.rows;
+    }
+}
+
+/// A batch, and what has been found of it.
+pub(in crate::operator::join) struct Passing<S> {
+    pub(super) batch: RecordBatch,
+    pub(super) sought: S,
+    pub(super) walk: Walk,
     met: Vec<bool>,
     kept: (Vec<u32>, Vec<u32>),
 }
 
-impl Passing {
-    pub(super) fn new(batch: RecordBatch, keys: HashedKeys, table: &HashTable) -> Self {
-        let valid = |row| keys.matchable.as_ref().is_none_or(|nulls| nulls.is_valid(row));
-        let bucket = |(row, hash): (usize, &u64)| if valid(row) { table.bucket(*hash) } else { (0, 0) };
-        // All of them before any key is compared: the processor waits for many at once.
-        let buckets = keys.hashes.iter().enumerate().map(bucket).collect();
-        let met = vec![false; batch.num_rows()];
-        Self { batch, keys: keys.keys, buckets, row: 0, at: 0, met, kept: Default::default() }
+impl<S> Passing<S> {
+    pub(super) fn new(batch: RecordBatch, sought: S) -> Self {
+        let rows = batch.num_rows();
+        let walk = Walk { row: 0, rows, at: 0, limit: 0, first: false };
+        Self { batch, sought, walk, met: vec![false; rows], kept: Default::default() }
     }
 
     pub(super) fn has_more(&self) -> bool {
-        self.row < self.buckets.len()
+        self.walk.row < self.walk.rows
     }
 
-    /// The next pairs of rows with equal keys, `limit` at most; of each streamed row the first alone where `first` says
-    /// so.
-    pub(super) fn next(&mut self, table: &HashTable, limit: usize, first: bool) -> Pairs {
-        let keys = std::mem::replace(&mut self.keys, Keys::Narrow(Vec::new()));
-        let pairs = match (table.keys(), &keys) {
-            (Keys::Narrow(held), Keys::Narrow(keys)) => self.walk(limit, first, |at, row| held[at] == keys[row]),
-            (Keys::Wide(held), Keys::Wide(keys)) => self.walk(limit, first, |at, row| held[at] == keys[row]),
-            (Keys::Bytes(held), Keys::Bytes(keys)) => self.walk(limit, first, |at, row| held.row(at) == keys.row(row)),
-            // One reader has read both.
-            _ => self.walk(limit, first, |_, _| false),
-        };
-        self.keys = keys;
-        pairs
-    }
-
-    fn walk(&mut self, limit: usize, first: bool, equal: impl Fn(usize, usize) -> bool) -> Pairs {
-        let (mut held, mut streamed) = (Vec::with_capacity(limit), Vec::with_capacity(limit));
-        while self.row < self.buckets.len() && held.len() < limit {
-            let (start, end) = self.buckets[self.row];
-            let mut at = self.at.max(start);
-            while at < end && held.len() < limit {
-                if equal(at as usize, self.row) {
-                    held.push(at);
-                    streamed.push(self.row as u32);
-                    at = if first { end } else { at + 1 };
-                } else {
-                    at += 1;
-                }
-            }
-            self.at = if at < end { at } else { 0 };
-            self.row += usize::from(at >= end);
-        }
-        Pairs::new(held, streamed)
+    /// How the next pairs are looked for: `limit` at most; of each streamed row the first alone where `first` says so.
+    pub(super) fn want(&mut self, limit: usize, first: bool) {
+        (self.walk.limit, self.walk.first) = (limit, first);
     }
 
     /// Notes that the streamed rows of `pairs` have met somebody.

@@ -5,55 +5,65 @@ use std::sync::Arc;
 use datafusion::arrow::array::{AsArray, BooleanArray, BooleanBufferBuilder, UInt32Array};
 use datafusion::arrow::buffer::BooleanBuffer;
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use datafusion::common::{JoinSide, Result};
-use datafusion::physical_plan::PhysicalExpr;
+use datafusion::common::{JoinSide, JoinType, Result};
 use datafusion::physical_plan::joins::utils::JoinFilter;
 
-use super::hash_table::HashTable;
-use super::keys::KeyReader;
 use super::output::{Alone, Output, Rows, alone, gives_pairs};
-use super::passing::{Pairs, Passing};
+use super::passing::{Pairs, Passing, Walk};
 use crate::operator::join::shape::Shape;
 
+/// Rows of one side, in which the partners of rows of the other are found.
+pub(in crate::operator::join) trait Table {
+    /// What of a streamed batch is compared with the table.
+    type Sought;
+
+    /// The held rows; pairs name them by their places here.
+    fn rows(&self) -> &RecordBatch;
+
+    /// The bytes that it holds.
+    fn bytes(&self) -> usize;
+
+    /// Prepares a streamed batch.
+    fn seek(&self, streamed: &RecordBatch) -> Result<Self::Sought>;
+
+    /// The next pairs of a walk through that batch.
+    fn next(&self, sought: &Self::Sought, walk: &mut Walk) -> Pairs;
+
+    /// Whether the join's filter holds for every pair that is found.
+    fn answers_filter(&self, _: &Self::Sought) -> bool {
+        false
+    }
+
+    /// How many pairs there are, where that is known without looking at them.
+    fn count(&self, _: &Self::Sought) -> Option<usize> {
+        None
+    }
+}
+
 /// A table of one side's rows, past which those of the other go.
-pub(in crate::operator::join) struct TableJoin<'a> {
-    shape: &'a Shape,
+pub(in crate::operator::join) struct TableJoin<T> {
+    shape: Shape,
     /// The side in the table.
     held: JoinSide,
-    table: HashTable,
-    reader: KeyReader,
-    /// The keys of the streamed side.
-    keys: Vec<Arc<dyn PhysicalExpr>>,
+    table: Arc<T>,
     /// Which rows of the table have met somebody, where that is asked for.
     met: Option<BooleanBufferBuilder>,
     /// At the end: what comes out of them, and which have met somebody, of which so many rows are done.
     left: Option<(Alone, BooleanBuffer, usize)>,
-    output: Output<'a>,
+    output: Output,
     batch_size: usize,
 }
 
-impl<'a> TableJoin<'a> {
-    /// With `batches` of the `held` side in the table. They are there twice while it is made; see
-    /// [`Footprint`](crate::operator::spill::Footprint).
-    pub(in crate::operator::join) fn new(
-        shape: &'a Shape,
-        held: JoinSide,
-        batches: Vec<RecordBatch>,
-        batch_size: usize,
-    ) -> Result<Self> {
-        let (held_side, streamed_side) = match held {
-            JoinSide::Left => (shape.build_side(0), shape.probe_side(0)),
-            _ => (shape.probe_side(0), shape.build_side(0)),
-        };
-        let reader = KeyReader::new(&held_side.keys, &held_side.schema, held_side.nulls)?;
-        let table = HashTable::new(&reader, &held_side.keys, &held_side.schema, batches)?;
+impl<T: Table> TableJoin<T> {
+    /// With rows of the `held` side in `table`.
+    pub(in crate::operator::join) fn new(shape: Shape, held: JoinSide, table: Arc<T>, batch_size: usize) -> Self {
         let met = alone(shape.join_type(), held).map(|_| {
             let mut bits = BooleanBufferBuilder::new(table.rows().num_rows());
             bits.append_n(table.rows().num_rows(), false);
             bits
         });
-        let output = Output::new(shape, batch_size);
-        Ok(Self { shape, held, table, reader, keys: streamed_side.keys, met, left: None, output, batch_size })
+        let output = Output::new(shape.clone(), batch_size);
+        Self { shape, held, table, met, left: None, output, batch_size }
     }
 
     /// The bytes that it holds.
@@ -66,24 +76,36 @@ impl<'a> TableJoin<'a> {
     }
 
     /// A batch of the streamed side, to be passed on to [`TableJoin::step`] until that says that it is done.
-    pub(in crate::operator::join) fn start(&self, batch: RecordBatch) -> Result<Passing> {
-        let keys = self.reader.hashed(&self.keys, &batch)?;
-        Ok(Passing::new(batch, keys, &self.table))
+    pub(in crate::operator::join) fn start(&self, batch: RecordBatch) -> Result<Passing<T::Sought>> {
+        let sought = self.table.seek(&batch)?;
+        Ok(Passing::new(batch, sought))
     }
 
     /// Finds a batch of partners; false when there are no more.
-    pub(in crate::operator::join) fn step(&mut self, passing: &mut Passing) -> Result<bool> {
+    pub(in crate::operator::join) fn step(&mut self, passing: &mut Passing<T::Sought>) -> Result<bool> {
         if !passing.has_more() {
             self.push_kept(passing)?;
             self.streamed_alone(passing)?;
             return Ok(false);
         }
-        let filter = self.shape.filter();
-        let pairs = passing.next(&self.table, self.batch_size - passing.kept(), self.first_will_do());
+        let filter = self.shape.filter().filter(|_| !self.table.answers_filter(&passing.sought));
+        if let Some(pairs) = self.table.count(&passing.sought).filter(|_| filter.is_none() && self.only_counts()) {
+            passing.walk.end();
+            self.output.push_bare(pairs);
+            return Ok(true);
+        }
+        let first = filter.is_none() && self.first_will_do();
+        passing.want(self.batch_size - passing.kept(), first);
+        let pairs = self.table.next(&passing.sought, &mut passing.walk);
         let pairs = match filter {
             Some(filter) => pairs.only(&self.mask(filter, &pairs, &passing.batch)?)?,
             None => pairs,
         };
+        self.take(pairs, passing)?;
+        Ok(true)
+    }
+
+    fn take(&mut self, pairs: Pairs, passing: &mut Passing<T::Sought>) -> Result<()> {
         if let Some(met) = &mut self.met {
             pairs.held.values().iter().for_each(|row| met.set_bit(*row as usize, true));
         }
@@ -93,15 +115,17 @@ impl<'a> TableJoin<'a> {
         if gives_pairs(self.shape.join_type()) {
             passing.keep(&pairs);
         }
-        if passing.kept() >= self.batch_size / 2 {
-            self.push_kept(passing)?;
-        }
-        Ok(true)
+        if passing.kept() >= self.batch_size / 2 { self.push_kept(passing) } else { Ok(()) }
     }
 
     /// Whether a streamed row has no use for a second partner.
     fn first_will_do(&self) -> bool {
-        !gives_pairs(self.shape.join_type()) && self.met.is_none() && self.shape.filter().is_none()
+        !gives_pairs(self.shape.join_type()) && self.met.is_none()
+    }
+
+    /// Whether nothing but the number of pairs is asked for.
+    fn only_counts(&self) -> bool {
+        self.shape.join_type() == JoinType::Inner && self.output.is_bare()
     }
 
     /// For which pairs the filter holds.
@@ -118,7 +142,7 @@ impl<'a> TableJoin<'a> {
         Ok(filter.expression().evaluate(&batch)?.into_array(count)?.as_boolean().clone())
     }
 
-    fn push_kept(&mut self, passing: &mut Passing) -> Result<()> {
+    fn push_kept(&mut self, passing: &mut Passing<T::Sought>) -> Result<()> {
         let pairs = passing.take_kept();
         let held = Rows::Of(self.table.rows(), &pairs.held);
         let streamed = Rows::Of(&passing.batch, &pairs.streamed);
@@ -126,12 +150,23 @@ impl<'a> TableJoin<'a> {
         if pairs.len() == 0 { Ok(()) } else { self.output.push(build, probe, None, pairs.len()) }
     }
 
-    fn streamed_alone(&mut self, passing: &Passing) -> Result<()> {
+    fn streamed_alone(&mut self, passing: &Passing<T::Sought>) -> Result<()> {
         let side = self.streamed();
         match alone(self.shape.join_type(), side) {
             Some(what) => push_alone(&mut self.output, &passing.batch, side, what, 0, &passing.met()),
             None => Ok(()),
         }
+    }
+
+    /// Which rows of the table have met somebody, to be put together with what others have found that share it; none
+    /// where nobody asks.
+    pub(in crate::operator::join) fn met(&mut self) -> Option<&mut BooleanBufferBuilder> {
+        self.met.as_mut()
+    }
+
+    /// Rows of the table come out by themselves elsewhere.
+    pub(in crate::operator::join) fn leave_held(&mut self) {
+        self.met = None;
     }
 
     /// Once all of the streamed side has passed: some rows of the table that come out by themselves; false when there
@@ -159,7 +194,7 @@ impl<'a> TableJoin<'a> {
 
 /// Those of the rows of `batch` from `first` on that come out by themselves; `met` has a bit for each.
 fn push_alone(
-    output: &mut Output<'_>,
+    output: &mut Output,
     batch: &RecordBatch,
     side: JoinSide,
     what: Alone,

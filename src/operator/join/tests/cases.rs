@@ -32,6 +32,7 @@ fn case(join_type: JoinType) -> Case {
         null_equality: NullEquality::NullEqualsNothing,
         null_aware: false,
         residual: false,
+        compared: 0,
         projected: false,
         ordered: false,
         mode: PartitionMode::CollectLeft,
@@ -168,6 +169,20 @@ async fn joins_without_keys_are_joined_in_blocks_by_every_join() {
         for residual in [false, true] {
             let case = Case { keys: 0, residual, ..case(join_type) };
             assert!(check(&case).await > 0, "{join_type} did not spill");
+        }
+    }
+}
+
+/// The engine compares every build row with every probe row, where a sorted table knows which of them meet.
+#[tokio::test]
+async fn joins_by_ranges_are_joined_in_blocks_by_every_join() {
+    for join_type in JOIN_TYPES {
+        for compared in 1..16 {
+            let case = Case { keys: 0, compared, ..case(join_type) };
+            let plan = displayable(spilling(&case).await.as_ref()).one_line().to_string();
+            assert!(plan.contains("ranges=["), "{plan}");
+            assert!(check(&case).await > 0, "{join_type} did not spill");
+            assert_eq!(check(&Case { memory: 10_000_000, ..case }).await, 0);
         }
     }
 }

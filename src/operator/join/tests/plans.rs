@@ -13,7 +13,7 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::TaskContext;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::Operator;
-use datafusion::physical_expr::expressions::{BinaryExpr, Column};
+use datafusion::physical_expr::expressions::{BinaryExpr, Column, lit};
 use datafusion::physical_expr::{LexOrdering, Partitioning, PhysicalSortExpr};
 use datafusion::physical_plan::joins::utils::{ColumnIndex, JoinFilter};
 use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExecBuilder, PartitionMode};
@@ -39,6 +39,8 @@ pub(super) struct Case {
     pub(super) null_aware: bool,
     /// Whether only pairs whose build value is less than the probe value are partners.
     pub(super) residual: bool,
+    /// Which other comparisons partners fulfil, a bit for each; see [`Case::filter`].
+    pub(super) compared: u8,
     /// Whether every other column is left out, and the rest turned round.
     pub(super) projected: bool,
     /// Whether the probe side is sorted by its value, which the join then has to keep.
@@ -54,7 +56,7 @@ impl fmt::Debug for Case {
     /// On a few lines: what chance has found is to be read.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} by {} keys of {}, {:?}", self.join_type, self.keys, self.key, self.null_equality)?;
-        writeln!(f, "null_aware {}, residual {}", self.null_aware, self.residual)?;
+        writeln!(f, "null_aware {}, residual {}, {:b}", self.null_aware, self.residual, self.compared)?;
         writeln!(f, "projected {}, ordered {}", self.projected, self.ordered)?;
         writeln!(f, "{:?} in {} partitions", self.mode, self.partitions)?;
         writeln!(f, "batches of {} and {}, {} bytes", self.input_rows, self.batch_size, self.memory)?;
@@ -110,15 +112,29 @@ impl Case {
     }
 
     fn filter(&self) -> Option<JoinFilter> {
-        let (build, probe) = (Column::new("build_value", 0), Column::new("probe_value", 1));
-        let schema = Schema::new(vec![
-            Field::new("build_value", DataType::Int64, false),
-            Field::new("probe_value", DataType::Int64, false),
-        ]);
-        let indices =
-            vec![ColumnIndex { index: 2, side: JoinSide::Left }, ColumnIndex { index: 2, side: JoinSide::Right }];
-        let less = BinaryExpr::new(Arc::new(build), Operator::Lt, Arc::new(probe));
-        self.residual.then(|| JoinFilter::new(Arc::new(less), indices, Arc::new(schema)))
+        let names = ["key", "second", "value"];
+        let side = |side| self.schema(side).fields().iter().take(3).cloned().collect::<Vec<_>>();
+        let schema = Schema::new([side("build"), side("probe")].concat());
+        let index = |side| (0..names.len()).map(move |index| ColumnIndex { index, side });
+        let indices = index(JoinSide::Left).chain(index(JoinSide::Right)).collect();
+        let build = |column: usize| Column::new(&format!("build_{}", names[column]), column);
+        let probe = |column: usize| Column::new(&format!("probe_{}", names[column]), 3 + column);
+        let binary = |left: Arc<dyn PhysicalExpr>, operator, right: Arc<dyn PhysicalExpr>| {
+            Arc::new(BinaryExpr::new(left, operator, right)) as Arc<dyn PhysicalExpr>
+        };
+        let shifted = |by: i64| binary(Arc::new(build(2)), Operator::Plus, lit(by));
+        let parts = [
+            (self.residual, binary(Arc::new(build(2)), Operator::Lt, Arc::new(probe(2)))),
+            (self.compared & 1 > 0, binary(Arc::new(build(0)), Operator::LtEq, Arc::new(probe(0)))),
+            (self.compared & 2 > 0, binary(Arc::new(probe(1)), Operator::Lt, Arc::new(build(1)))),
+            (self.compared & 4 > 0, binary(shifted(-50), Operator::LtEq, Arc::new(probe(2)))),
+            (self.compared & 4 > 0, binary(Arc::new(probe(2)), Operator::Lt, shifted(50))),
+            (self.compared & 8 > 0, binary(Arc::new(build(0)), Operator::GtEq, Arc::new(probe(0)))),
+            (self.compared & 16 > 0, binary(Arc::new(build(1)), Operator::NotEq, Arc::new(probe(1)))),
+        ];
+        let parts = parts.into_iter().filter(|(is_part, _)| *is_part).map(|(_, part)| part);
+        let all = parts.reduce(|all, part| binary(all, Operator::And, part))?;
+        Some(JoinFilter::new(all, indices, Arc::new(schema)))
     }
 
     /// The batches of one side by partition: by key for a partitioned join, in turn for the probe side of any other.
