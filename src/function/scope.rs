@@ -15,7 +15,7 @@ use tokio::task;
 
 use crate::error::Error;
 use crate::memory::{bytes, parse_bytes};
-use crate::plan::CancelFlag;
+use crate::operator::CancelFlag;
 
 /// One query, seen from the calls of its functions: they find it among the options that the engine hands them.
 #[derive(Clone, Default)]

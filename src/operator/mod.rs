@@ -11,6 +11,7 @@
 //! with partitions. What they share is in `spill` and `slot`.
 
 mod aggregate;
+mod cancellable;
 mod column_groups;
 mod commit;
 mod join;
@@ -37,6 +38,7 @@ mod window;
 mod write_input;
 
 pub(crate) use aggregate::{Aggregate, grows_with_rows, keeps_every_value};
+pub(crate) use cancellable::{CancelFlag, Cancellable};
 pub(crate) use column_groups::ColumnGroups;
 pub(crate) use commit::CommitExec;
 pub(crate) use join::{EngineJoin, SpillingJoinExec};

@@ -1,35 +1,14 @@
 //! Joins look whether their query has been cancelled while they compare rows.
 
-use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use datafusion::arrow::datatypes::{DataType, Schema};
-use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result;
-use datafusion::logical_expr::ColumnarValue;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, NestedLoopJoinExecBuilder};
-use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
-use crate::error::Error;
-use crate::operator::SpillingJoinExec;
-
-/// The word that a query has been cancelled. Clones are the same word.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct CancelFlag(Arc<AtomicBool>);
-
-impl CancelFlag {
-    pub(crate) fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
+use crate::operator::{CancelFlag, Cancellable, SpillingJoinExec};
 
 /// Makes the filters of joins fail once `flag` is set.
 ///
@@ -37,8 +16,7 @@ impl CancelFlag {
 /// compared with a batch of 8,192 take minutes of one poll. Its filter is what it comes back to all the time.
 pub(crate) fn cancellable_joins(plan: Arc<dyn ExecutionPlan>, flag: &CancelFlag) -> Result<Arc<dyn ExecutionPlan>> {
     let watched = |filter: &JoinFilter| {
-        let inner = Arc::clone(filter.expression());
-        let expression = Arc::new(Cancellable { inner, flag: flag.clone() });
+        let expression = Arc::new(Cancellable::new(Arc::clone(filter.expression()), flag.clone()));
         JoinFilter::new(expression, filter.column_indices().to_vec(), Arc::clone(filter.schema()))
     };
     let changed = plan.transform_up(|plan| {
@@ -59,60 +37,6 @@ pub(crate) fn cancellable_joins(plan: Arc<dyn ExecutionPlan>, flag: &CancelFlag)
         Ok(Transformed::no(plan))
     });
     changed.map(|changed| changed.data)
-}
-
-/// An expression that fails once its query is cancelled, and is its inner one until then.
-#[derive(Debug)]
-struct Cancellable {
-    inner: Arc<dyn PhysicalExpr>,
-    flag: CancelFlag,
-}
-
-impl PhysicalExpr for Cancellable {
-    fn data_type(&self, schema: &Schema) -> Result<DataType> {
-        self.inner.data_type(schema)
-    }
-
-    fn nullable(&self, schema: &Schema) -> Result<bool> {
-        self.inner.nullable(schema)
-    }
-
-    fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
-        if self.flag.is_set() { Err(Error::cancelled().into()) } else { self.inner.evaluate(batch) }
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
-        vec![&self.inner]
-    }
-
-    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn PhysicalExpr>>) -> Result<Arc<dyn PhysicalExpr>> {
-        let inner = children.pop().unwrap_or_else(|| Arc::clone(&self.inner));
-        Ok(Arc::new(Self { inner, flag: self.flag.clone() }))
-    }
-
-    fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt_sql(f)
-    }
-}
-
-impl fmt::Display for Cancellable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
-    }
-}
-
-impl PartialEq for Cancellable {
-    fn eq(&self, other: &Self) -> bool {
-        self.inner.eq(&other.inner)
-    }
-}
-
-impl Eq for Cancellable {}
-
-impl Hash for Cancellable {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.inner.hash(state);
-    }
 }
 
 #[cfg(test)]

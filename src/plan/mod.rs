@@ -52,7 +52,7 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
 use aligned_joins::AlignedJoins;
 use atomic_writes::AtomicWrites;
-pub(crate) use cancellable_joins::{CancelFlag, cancellable_joins};
+pub(crate) use cancellable_joins::cancellable_joins;
 use checked_arithmetic::CheckedArithmetic;
 use checked_sum::CheckedSums;
 use distinct_aggregates::DistinctAggregates;

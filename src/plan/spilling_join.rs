@@ -6,7 +6,8 @@ use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 
 use crate::operator::{EngineJoin, SpillingJoinExec};
 
@@ -27,7 +28,7 @@ pub(crate) struct SpillingJoin;
 impl PhysicalOptimizerRule for SpillingJoin {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _options: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|node| match EngineJoin::of(node.as_ref())? {
-            Some(join) => Ok(Transformed::yes(Arc::new(SpillingJoinExec::new(join)?) as _)),
+            Some(join) => Ok(Transformed::yes(spilling(join, node.output_partitioning().partition_count())?)),
             None => Ok(Transformed::no(node)),
         })
         .data()
@@ -39,5 +40,14 @@ impl PhysicalOptimizerRule for SpillingJoin {
 
     fn schema_check(&self) -> bool {
         true
+    }
+}
+
+/// `join` with a way to disk. Where it comes out in one partition, somebody above may count on that.
+fn spilling(join: EngineJoin, partitions: usize) -> Result<Arc<dyn ExecutionPlan>> {
+    let join: Arc<dyn ExecutionPlan> = Arc::new(SpillingJoinExec::new(join)?);
+    match (partitions, join.output_partitioning().partition_count()) {
+        (1, 2..) => Ok(Arc::new(CoalescePartitionsExec::new(join))),
+        _ => Ok(join),
     }
 }

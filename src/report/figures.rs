@@ -14,7 +14,7 @@ use futures::task::AtomicWaker;
 use super::Profile;
 use crate::function::Scope;
 use crate::memory::{Memory, resident};
-use crate::plan::CancelFlag;
+use crate::operator::CancelFlag;
 use crate::source::file_scan;
 
 /// What a query tells of itself while it runs and after.

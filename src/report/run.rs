@@ -17,7 +17,8 @@ use super::{Figures, Monitor};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::function::{Scope, files_of_calls};
-use crate::plan::{CancelFlag, cancellable_joins};
+use crate::operator::CancelFlag;
+use crate::plan::cancellable_joins;
 
 /// A running query. It yields batches as they are made; dropping it ends the query.
 ///

@@ -12,6 +12,7 @@ use futures::future::{BoxFuture, FutureExt, Shared};
 use futures::{StreamExt, TryStreamExt};
 use parking_lot::Mutex;
 
+use super::not_in::Values;
 use super::shape::Shape;
 use crate::operator::spill::{Footprint, Kept, Loan, Partition, Partitioned, Partitioner, SpillFigures};
 
@@ -28,6 +29,8 @@ pub(super) struct BuildSide {
     metrics: SpillFigures,
     users: usize,
     spill: Mutex<Option<Spill>>,
+    /// Of a `NOT IN`.
+    values: Arc<Values>,
 }
 
 impl fmt::Debug for BuildSide {
@@ -45,12 +48,18 @@ impl BuildSide {
         users: usize,
     ) -> Arc<Self> {
         let loan = Loan::new(name, &context, metrics.peak.clone());
-        Arc::new(Self { name: name.to_string(), loan, shape, context, metrics, users, spill: Mutex::default() })
+        let (spill, values) = Default::default();
+        Arc::new(Self { name: name.to_string(), loan, shape, context, metrics, users, spill, values })
     }
 
     /// The memory of the join while it is in memory.
     pub(super) fn loan(&self) -> &Arc<Loan> {
         &self.loan
+    }
+
+    /// What has been seen of it, where it is the values of a `NOT IN`.
+    pub(super) fn values(&self) -> Arc<Values> {
+        Arc::clone(&self.values)
     }
 
     /// The rows of `input` once all are there and reserved, with all that joining with them takes.

@@ -19,6 +19,7 @@ use super::attempt::{JoinStream, ProbeSide};
 use super::build_side::BuildSide;
 use super::engine_join::EngineJoin;
 use super::grace::GraceJoin;
+use super::not_in::holding_values;
 use super::range::RangeJoinExec;
 use super::shape::Shape;
 use crate::operator::slot::{SlotExec, Slots};
@@ -40,6 +41,8 @@ use crate::operator::spill::SpillFigures;
 #[derive(Debug)]
 pub(crate) struct SpillingJoinExec {
     join: EngineJoin,
+    /// Whether the build side is the values of a `NOT IN`.
+    not_in: bool,
     attempt: Arc<dyn ExecutionPlan>,
     build: Slots,
     probe: Slots,
@@ -49,8 +52,19 @@ pub(crate) struct SpillingJoinExec {
 }
 
 impl SpillingJoinExec {
-    /// The same join as `join`, whose mode has been decided.
+    /// The same join as `join`, whose mode has been decided. A `NOT IN` may come out with other partitions.
     pub(crate) fn new(join: EngineJoin) -> Result<Self> {
+        let not_in = match &join {
+            EngineJoin::Hash(join) => holding_values(join)?,
+            EngineJoin::NestedLoop(_) => None,
+        };
+        match not_in {
+            Some(join) => Self::with(EngineJoin::Hash(Arc::new(join)), true),
+            None => Self::with(join, false),
+        }
+    }
+
+    fn with(join: EngineJoin, not_in: bool) -> Result<Self> {
         let build = Slots::new(join.left().output_partitioning().partition_count());
         let probe = Slots::new(join.right().output_partitioning().partition_count());
         let children: Vec<Arc<dyn ExecutionPlan>> = vec![
@@ -59,12 +73,12 @@ impl SpillingJoinExec {
         ];
         let attempt = join.over(children)?;
         let metrics = ExecutionPlanMetricsSet::new();
-        Ok(Self { join, attempt, build, probe, shared: Mutex::default(), metrics })
+        Ok(Self { join, not_in, attempt, build, probe, shared: Mutex::default(), metrics })
     }
 
     /// The same join with its filter changed.
     pub(crate) fn map_filter(&self, change: impl Fn(&JoinFilter) -> JoinFilter) -> Result<Self> {
-        Self::new(self.join.map_filter(change)?)
+        Self::with(self.join.map_filter(change)?, self.not_in)
     }
 
     /// The build side for one output partition; the first to ask for a shared one starts it.
@@ -84,7 +98,11 @@ impl SpillingJoinExec {
         let shape = Shape::new(self.join.clone());
         let build = BuildSide::new(&self.name_of(partition), shape, Arc::clone(context), metrics.clone(), users);
         let input = if is_shared { 0 } else { partition };
-        self.build.put(input, build.collect(self.join.left().execute(input, Arc::clone(context))?));
+        let mut rows = self.join.left().execute(input, Arc::clone(context))?;
+        if let Some((value, _)) = self.join.on().first().filter(|_| self.not_in) {
+            rows = build.values().watch(rows, Arc::clone(value));
+        }
+        self.build.put(input, build.collect(rows));
         *shared = (users > 1).then(|| (Arc::clone(&build), users - 1));
         Ok(build)
     }
@@ -101,8 +119,10 @@ impl DisplayAs for SpillingJoinExec {
         }
         self.join.plan().fmt_as(t, f)?;
         match self.attempt.downcast_ref::<RangeJoinExec>() {
-            Some(join) if !matches!(t, DisplayFormatType::TreeRender) => write!(f, ", ranges={}", join.bounds()),
-            _ => Ok(()),
+            _ if matches!(t, DisplayFormatType::TreeRender) => Ok(()),
+            Some(join) => write!(f, ", ranges={}", join.bounds()),
+            None if self.not_in => f.write_str(", not_in"),
+            None => Ok(()),
         }
     }
 }
@@ -136,7 +156,7 @@ impl ExecutionPlan for SpillingJoinExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self::new(self.join.with_children(children)?)?))
+        Ok(Arc::new(Self::with(self.join.with_children(children)?, self.not_in)?))
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -144,7 +164,7 @@ impl ExecutionPlan for SpillingJoinExec {
     }
 
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self::new(self.join.reset()?)?))
+        Ok(Arc::new(Self::with(self.join.reset()?, self.not_in)?))
     }
 
     fn apply_expressions(
@@ -163,7 +183,11 @@ impl ExecutionPlan for SpillingJoinExec {
         let mut shared = self.shared.lock();
         let metrics = SpillFigures::new(&self.metrics, partition);
         let build = self.build_side(&mut shared, partition, &context, &metrics)?;
-        let probe = ProbeSide::new(self.join.right().execute(partition, Arc::clone(&context))?);
+        let mut probe = self.join.right().execute(partition, Arc::clone(&context))?;
+        if let Some((_, row)) = self.join.on().first().filter(|_| self.not_in) {
+            probe = build.values().comparable(probe, Arc::clone(row));
+        }
+        let probe = ProbeSide::new(probe);
         self.probe.put(partition, probe.lend(self.join.right().schema(), build.loan()));
         let rows = self.attempt.execute(partition, build.loan().task(&context))?;
         let grace = GraceJoin {
@@ -198,6 +222,6 @@ impl ExecutionPlan for SpillingJoinExec {
     }
 
     fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {
-        Some(Arc::new(Self::new(self.join.with_fetch(limit)?).ok()?))
+        Some(Arc::new(Self::with(self.join.with_fetch(limit)?, self.not_in).ok()?))
     }
 }

@@ -25,6 +25,7 @@ mod build_side;
 mod engine_join;
 mod exec;
 mod grace;
+mod not_in;
 mod order;
 mod range;
 mod shape;

@@ -13,6 +13,7 @@ use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_plan::PhysicalExpr;
 use datafusion::physical_plan::joins::utils::JoinFilter;
 
+use crate::operator::cancellable::Cancellable;
 use crate::operator::join::EngineJoin;
 
 /// A comparison that partners fulfil: `held` is less than (`<`, `<=`) or greater than (`>`, `>=`) `streamed`.
@@ -79,7 +80,7 @@ impl Bounds {
     /// Those in the filter of `join`; none where there is no such comparison.
     pub(in crate::operator::join) fn of(join: &EngineJoin) -> Option<Self> {
         let (filter, left, right) = (join.filter()?, join.left().schema(), join.right().schema());
-        let parts = split_conjunction(filter.expression());
+        let parts = split_conjunction(Cancellable::inner_of(filter.expression()));
         let mut bounds: Vec<_> = parts.iter().filter_map(|part| Bound::of(part, filter, [&left, &right])).collect();
         let interval = (0..bounds.len()).find_map(|one| {
             let other = (one + 1..bounds.len()).find(|other| bounds[one].encloses(&bounds[*other]))?;

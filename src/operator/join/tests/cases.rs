@@ -93,7 +93,15 @@ async fn not_in_knows_of_nulls_everywhere() {
     let one_null = |row: i64| move |i| (i != row).then_some(i % 150);
     let none: fn(i64) -> Option<i64> = |i| Some(i % 150);
     for (probe, expected) in
-        [(rows(200, none), 0), (rows(200, one_null(199)), 0), (Vec::new(), 300), (rows(50, none), 75)]
+        // More values than rows are not held: the rows are.
+        [
+            (rows(200, none), 0),
+            (rows(200, one_null(199)), 0),
+            (Vec::new(), 300),
+            (rows(50, none), 75),
+            (rows(400, one_null(99)), 0),
+            (rows(400, none), 0),
+        ]
     {
         let build = rows(300, |i| (i % 2 == 0).then_some(i % 100));
         let case = Case { build, probe, null_aware: true, ..case(JoinType::LeftAnti) };
