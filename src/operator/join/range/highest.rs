@@ -1,6 +1,6 @@
 //! The next row whose value is high enough.
 
-use datafusion::arrow::row::Rows;
+use super::ordered::Ordered;
 
 /// How many rows, or blocks of them, have one above them.
 const FAN_OUT: usize = 16;
@@ -18,16 +18,17 @@ const FAN_OUT_BITS: u32 = FAN_OUT.ilog2();
 /// the values, this is the augmented tree of Cormen et al., "Introduction to Algorithms" (interval trees), in an
 /// array.
 pub(super) struct Highest {
-    values: Rows,
+    values: Ordered,
     /// From the lowest level up: in which row the highest value of each block is.
     levels: Vec<Vec<u32>>,
 }
 
 impl Highest {
-    pub(super) fn new(values: Rows) -> Self {
-        let highest = |rows: &mut dyn Iterator<Item = u32>| rows.max_by_key(|row| values.row(*row as usize));
+    pub(super) fn new(values: Ordered) -> Self {
+        let compare = |one: &u32, other: &u32| values.compare(*one as usize, &values, *other as usize);
+        let highest = |rows: &mut dyn Iterator<Item = u32>| rows.max_by(compare);
         let mut levels: Vec<Vec<u32>> = Vec::new();
-        let mut count = values.num_rows();
+        let mut count = values.len();
         while count > FAN_OUT {
             let block = |block: usize| {
                 let range = block * FAN_OUT..count.min((block + 1) * FAN_OUT);
@@ -43,12 +44,18 @@ impl Highest {
         Self { values, levels }
     }
 
-    /// The first row from `at` on, before `end`, whose value is more than `than` (or equal, where `strict` does not
-    /// forbid it).
-    pub(super) fn next(&self, mut at: usize, end: usize, than: &[u8], strict: bool) -> Option<usize> {
-        let reaches = |row: usize| {
-            let value = self.values.row(row);
-            if strict { value.data() > than } else { value.data() >= than }
+    /// The first row from `at` on, before `end`, whose value is more than the one in `row` of `than` (or equal, where
+    /// `strict` does not forbid it).
+    pub(super) fn next(
+        &self,
+        mut at: usize,
+        end: usize,
+        (than, row): (&Ordered, usize),
+        strict: bool,
+    ) -> Option<usize> {
+        let reaches = |held: usize| {
+            let ordering = self.values.compare(held, than, row);
+            if strict { ordering.is_gt() } else { ordering.is_ge() }
         };
         'rows: while at < end {
             let levels = self.levels.len().min((at.trailing_zeros() / FAN_OUT_BITS) as usize);
@@ -68,7 +75,7 @@ impl Highest {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.values.size() + self.levels.iter().map(|level| size_of_val(level.as_slice())).sum::<usize>()
+        self.values.bytes() + self.levels.iter().map(|level| size_of_val(level.as_slice())).sum::<usize>()
     }
 }
 
@@ -77,25 +84,23 @@ mod tests {
     use std::sync::Arc;
 
     use datafusion::arrow::array::{ArrayRef, Int32Array};
-    use datafusion::arrow::datatypes::DataType;
-    use datafusion::arrow::row::{RowConverter, SortField};
+    use datafusion::arrow::compute::SortOptions;
     use proptest::prelude::*;
 
+    use super::super::ordered::OrderedReader;
     use super::*;
 
     proptest! {
         #[test]
         fn all_that_reach_are_found(values in prop::collection::vec(0..100i32, 0..2_000), than in 0..100i32, strict: bool) {
-            let converter = RowConverter::new(vec![SortField::new(DataType::Int32)]).unwrap();
-            let rows = |values| {
-                let array: ArrayRef = Arc::new(Int32Array::from_iter_values(values));
-                converter.convert_columns(&[array]).unwrap()
-            };
+            let array = |values| Arc::new(Int32Array::from_iter_values(values)) as ArrayRef;
+            let reader = OrderedReader::new(&array(vec![0]), SortOptions::default()).unwrap();
+            let rows = |values| reader.read(array(values)).unwrap();
             let highest = Highest::new(rows(values.clone()));
             let least = rows(vec![than]);
             let mut found = Vec::new();
             let mut at = 0;
-            while let Some(row) = highest.next(at, values.len(), least.row(0).data(), strict) {
+            while let Some(row) = highest.next(at, values.len(), (&least, 0), strict) {
                 found.push(row);
                 at = row + 1;
             }

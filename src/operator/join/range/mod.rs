@@ -3,7 +3,7 @@
 //! ```text
 //! filter ──► Bounds: one or two comparisons of a held value with a streamed one      (bounds.rs)
 //! build ───► RangeTable: rows sorted by the first, the largest of the second above   (range_table.rs, highest.rs)
-//!               ▲
+//!               ▲            values as numbers, or as bytes                           (ordered.rs)
 //! probe ────────┴─► TableJoin: pairs, those of them that fulfil the rest of the filter ─► rows   (exec.rs, table/)
 //! ```
 //!
@@ -13,6 +13,7 @@
 mod bounds;
 mod exec;
 mod highest;
+mod ordered;
 mod range_table;
 
 pub(super) use exec::{RangeJoinExec, ranged};

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::compute::{SortOptions, concat_batches, sort_to_indices, take_record_batch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
-use datafusion::arrow::row::{RowConverter, Rows, SortField};
 use datafusion::common::Result;
 use datafusion::common::utils::memory::get_record_batch_memory_size;
 use datafusion::common::utils::normalize_float_zero;
@@ -14,6 +14,7 @@ use datafusion::physical_plan::PhysicalExpr;
 
 use super::bounds::{Bound, Bounds};
 use super::highest::Highest;
+use super::ordered::{Ordered, OrderedReader};
 use crate::error::Error;
 use crate::operator::join::table::{Pairs, Table, Walk};
 
@@ -41,38 +42,30 @@ pub(super) struct RangeTable {
 
 struct Order {
     first: Values,
-    keys: Rows,
+    keys: Ordered,
+    /// Rows whose first value is NULL stand behind these.
+    found: usize,
     second: Option<(Values, Highest)>,
 }
 
-/// The values of one bound on both sides, in a form whose bytes compare as they do.
+/// The values of one bound on both sides.
 struct Values {
-    held: Arc<dyn PhysicalExpr>,
     streamed: Arc<dyn PhysicalExpr>,
     strict: bool,
-    converter: RowConverter,
+    reader: OrderedReader,
 }
 
 impl Values {
-    /// Sorted with `options`, NULLs of which stand where nobody finds them.
-    fn new(bound: &Bound, options: SortOptions) -> Result<Self> {
-        let converter = RowConverter::new(vec![SortField::new_with_options(bound.data_type.clone(), options)])?;
+    /// Of `held` values, NULLs among which stand where nobody finds them.
+    fn new(bound: &Bound, held: &ArrayRef, options: SortOptions) -> Result<Self> {
         // The filter knows whether -0.0 is less than 0.0: both are candidates.
         let strict = bound.is_strict() && !bound.data_type.is_floating();
-        Ok(Self { held: Arc::clone(&bound.held), streamed: Arc::clone(&bound.streamed), strict, converter })
+        Ok(Self { streamed: Arc::clone(&bound.streamed), strict, reader: OrderedReader::new(held, options)? })
     }
+}
 
-    fn held(&self, batch: &RecordBatch) -> Result<ArrayRef> {
-        Ok(normalize_float_zero(&self.held.evaluate(batch)?.into_array(batch.num_rows())?))
-    }
-
-    fn streamed(&self, batch: &RecordBatch) -> Result<ArrayRef> {
-        Ok(normalize_float_zero(&self.streamed.evaluate(batch)?.into_array(batch.num_rows())?))
-    }
-
-    fn rows(&self, values: ArrayRef) -> Result<Rows> {
-        Ok(self.converter.convert_columns(&[values])?)
-    }
+fn values_of(expr: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<ArrayRef> {
+    Ok(normalize_float_zero(&expr.evaluate(batch)?.into_array(batch.num_rows())?))
 }
 
 impl RangeTable {
@@ -86,66 +79,70 @@ impl RangeTable {
         drop(batches);
         // What is less than the streamed value is first: the largest where the held value is the larger one.
         let options = SortOptions { descending: !bounds.first.is_upper(), nulls_first: false };
-        let first = Values::new(&bounds.first, options)?;
-        let Ok(values) = first.held(&all) else {
+        let Ok(values) = values_of(&bounds.first.held, &all) else {
             return Ok(Self { rows: all, order: None, answers_filter: false });
         };
         let rows = take_record_batch(&all, &sort_to_indices(&values, Some(options), None)?)?;
         drop((all, values));
-        let order = Order::new(bounds, first, &rows).ok();
+        let order = Order::new(bounds, options, &rows).ok();
         Ok(Self { answers_filter: bounds.is_all && order.is_some(), rows, order })
     }
 }
 
 impl Order {
-    /// Of rows that are sorted by the first bound.
-    fn new(bounds: &Bounds, first: Values, rows: &RecordBatch) -> Result<Self> {
+    /// Of rows that are sorted by the first bound, as `options` say.
+    fn new(bounds: &Bounds, options: SortOptions, rows: &RecordBatch) -> Result<Self> {
+        let held = values_of(&bounds.first.held, rows)?;
+        let (first, found) = (Values::new(&bounds.first, &held, options)?, held.len() - held.logical_null_count());
         let second = match &bounds.second {
             Some(bound) => {
-                let values = Values::new(bound, SortOptions { descending: bound.is_upper(), nulls_first: true })?;
-                let highest = Highest::new(values.rows(values.held(rows)?)?);
+                let held = values_of(&bound.held, rows)?;
+                let options = SortOptions { descending: bound.is_upper(), nulls_first: true };
+                let values = Values::new(bound, &held, options)?;
+                let highest = Highest::new(values.reader.read(held)?);
                 Some((values, highest))
             }
             None => None,
         };
-        Ok(Self { keys: first.rows(first.held(rows)?)?, first, second })
+        Ok(Self { keys: first.reader.read(held)?, first, found, second })
     }
 
     fn seek(&self, streamed: &RecordBatch) -> Result<Sought> {
-        let values = self.first.streamed(streamed)?;
+        let values = values_of(&self.first.streamed, streamed)?;
         let nulls = values.logical_nulls();
-        let than = self.first.rows(values)?;
-        let end = |row: usize| match nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) {
-            true => self.end(than.row(row).data()),
-            false => 0,
-        };
-        let mut ends: Vec<_> = (0..streamed.num_rows()).map(end).collect();
+        let than = self.first.reader.read(values)?;
+        let mut ends: Vec<_> = (0..streamed.num_rows()).map(|row| self.end(&than, row)).collect();
+        find_nobody(&mut ends, nulls);
         let Some((second, _)) = &self.second else { return Ok(Sought { ends, second: None, is_exact: true }) };
-        let values = second.streamed(streamed)?;
-        if let Some(nulls) = values.logical_nulls() {
-            ends.iter_mut().zip(&nulls).filter(|(_, is_valid)| !is_valid).for_each(|(end, _)| *end = 0);
-        }
-        Ok(Sought { ends, second: Some(second.rows(values)?), is_exact: true })
+        let values = values_of(&second.streamed, streamed)?;
+        find_nobody(&mut ends, values.logical_nulls());
+        Ok(Sought { ends, second: Some(second.reader.read(values)?), is_exact: true })
     }
 
     /// How many held rows are less than a value.
-    fn end(&self, than: &[u8]) -> u32 {
-        let (mut least, mut most) = (0, self.keys.num_rows());
+    fn end(&self, than: &Ordered, row: usize) -> u32 {
+        let (mut least, mut most) = (0, self.found);
         while least < most {
             let middle = least + (most - least) / 2;
-            let value = self.keys.row(middle);
-            let is_less = if self.first.strict { value.data() < than } else { value.data() <= than };
+            let ordering = self.keys.compare(middle, than, row);
+            let is_less = if self.first.strict { ordering.is_lt() } else { ordering.is_le() };
             (least, most) = if is_less { (middle + 1, most) } else { (least, middle) };
         }
         least as u32
     }
 }
 
+/// Rows with a NULL meet nobody.
+fn find_nobody(ends: &mut [u32], nulls: Option<NullBuffer>) {
+    let Some(nulls) = nulls else { return };
+    ends.iter_mut().zip(&nulls).filter(|(_, is_valid)| !is_valid).for_each(|(end, _)| *end = 0);
+}
+
 /// The values of a streamed batch.
 pub(super) struct Sought {
     /// So many of the held rows are left by the first bound.
     ends: Vec<u32>,
-    second: Option<Rows>,
+    second: Option<Ordered>,
     /// False where the values could not be computed, and every held row is a candidate.
     is_exact: bool,
 }
@@ -161,7 +158,7 @@ impl Table for RangeTable {
         let order = self
             .order
             .as_ref()
-            .map_or(0, |order| order.keys.size() + order.second.as_ref().map_or(0, |(_, highest)| highest.bytes()));
+            .map_or(0, |order| order.keys.bytes() + order.second.as_ref().map_or(0, |(_, highest)| highest.bytes()));
         get_record_batch_memory_size(&self.rows) + order
     }
 
@@ -175,8 +172,8 @@ impl Table for RangeTable {
         let second = self.order.as_ref().and_then(|order| order.second.as_ref());
         match (second, &sought.second) {
             (Some((values, highest)), Some(than)) => walk.next(ROWS_AT_ONCE, |row, at| {
-                let (end, than) = (sought.ends[row] as usize, than.row(row));
-                highest.next(at as usize, end, than.data(), values.strict).map(|at| at as u32)
+                let end = sought.ends[row] as usize;
+                highest.next(at as usize, end, (than, row), values.strict).map(|at| at as u32)
             }),
             _ => walk.next(ROWS_AT_ONCE, |row, at| (at < sought.ends[row]).then_some(at)),
         }
