@@ -10,7 +10,7 @@ use crate::memory::OwnedFolder;
 /// What every staging folder begins with; a leading dot hides it from globs and listings.
 const PREFIX: &str = ".partita-staging-";
 
-/// So many files, or folders, are put on disk one by one.
+/// So many files, and the folders that they go to, are put on disk one by one.
 const FEW: usize = 64;
 
 /// The files of one write, complete or not, none of them visible.
@@ -29,25 +29,30 @@ const FEW: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Staging {
     folder: Option<OwnedFolder>,
+    /// The folder, open since before the first write: what fails on its disk after that is told to it.
+    disk: Option<File>,
     places: Vec<PathBuf>,
     closed: bool,
 }
 
 impl Staging {
-    /// Opens an empty file that [`commit`](Self::commit) will move to `place`.
-    pub(crate) fn create(&mut self, place: &Path) -> io::Result<File> {
+    /// Opens an empty file that [`commit`](Self::commit) will move to `place`, and says whether that will put it on
+    /// disk, too: it does where there are many files, all at once.
+    pub(crate) fn create(&mut self, place: &Path) -> io::Result<(File, bool)> {
         if self.closed {
             return Err(io::Error::other("the write has ended"));
         }
         let place = resolve(place)?;
         if self.folder.is_none() {
-            self.folder = Some(OwnedFolder::create(&home_of(&place)?, PREFIX)?);
+            let folder = OwnedFolder::create(&home_of(&place)?, PREFIX)?;
+            self.disk = disk_of(&folder)?;
+            self.folder = Some(folder);
         }
         let folder = self.folder.as_ref().ok_or_else(|| io::Error::other("the staging folder is gone"))?;
         let file =
             File::options().read(true).write(true).create_new(true).open(self.staged(folder, self.places.len()))?;
         self.places.push(place);
-        Ok(file)
+        Ok((file, self.disk.is_some() && self.places.len() > FEW))
     }
 
     /// Moves every file to its place, creating folders as needed and replacing single files that are there, and
@@ -57,18 +62,18 @@ impl Staging {
     pub(crate) fn commit(mut self) -> Result<usize> {
         let Some(folder) = self.folder.take() else { return Ok(0) };
         let places = std::mem::take(&mut self.places);
-        let staged: Vec<_> = (0..places.len()).map(|number| self.staged(&folder, number)).collect();
-        sync(&staged, folder.path()).map_err(|error| Error::io("cannot put what was written on disk", error))?;
+        let disk = self.disk.take().filter(|_| places.len() > FEW);
+        sync_disk(disk.as_ref()).map_err(|error| Error::io("cannot put what was written on disk", error))?;
         let mut made = Vec::new();
-        for (staged, place) in staged.iter().zip(&places) {
+        for (number, place) in places.iter().enumerate() {
             let new = !place.exists();
-            if let Err(error) = settle(staged, place) {
+            if let Err(error) = settle(&self.staged(&folder, number), place) {
                 made.iter().for_each(|path: &&PathBuf| drop(fs::remove_file(path)));
                 return Err(Error::io(format!("cannot write '{}'", place.display()), error));
             }
             made.extend(new.then_some(place));
         }
-        sync_folders(&places, folder.path());
+        sync_folders(&places, disk.as_ref());
         Ok(places.len())
     }
 
@@ -90,23 +95,44 @@ fn settle(staged: &Path, place: &Path) -> io::Result<()> {
 }
 
 /// A rename is on disk when its folder is. A file system that cannot sync folders is not worth an error.
-fn sync_folders(places: &[PathBuf], home: &Path) {
+fn sync_folders(places: &[PathBuf], disk: Option<&File>) {
+    let failed = |folder: &Path, error| log::debug!("cannot sync '{}': {error}", folder.display());
+    if let (Some(disk), Some(place)) = (disk, places.first()) {
+        return sync_disk(Some(disk)).unwrap_or_else(|error| failed(place, error));
+    }
     let mut folders: Vec<_> = places.iter().filter_map(|place| place.parent()).collect();
     folders.sort_unstable();
     folders.dedup();
-    sync(&folders, home).unwrap_or_else(|error| log::debug!("cannot sync the folders of a write: {error}"));
+    for folder in folders {
+        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        synced.unwrap_or_else(|error| failed(folder, error));
+    }
 }
 
-/// Puts files or folders on the disk of `home`: one after another where they are few. Each waits for the disk; many go
-/// there together, with what else waits to be written to that disk.
-fn sync(paths: &[impl AsRef<Path>], home: &Path) -> io::Result<()> {
+/// A handle of the disk that `folder` lies on, by which all that waits to be written there can be; none where there is
+/// no way, or where a server is behind it that would not be told.
+#[cfg(target_os = "linux")]
+fn disk_of(folder: &OwnedFolder) -> io::Result<Option<File>> {
+    use nix::sys::statfs::{FUSE_SUPER_MAGIC, fstatfs};
+    let disk = File::open(folder.path())?;
+    let is_local = fstatfs(&disk)?.filesystem_type() != FUSE_SUPER_MAGIC;
+    Ok(is_local.then_some(disk))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn disk_of(_: &OwnedFolder) -> io::Result<Option<File>> {
+    Ok(None)
+}
+
+/// Files wait for the disk one after another: many go there together, with what else waits to be written.
+fn sync_disk(disk: Option<&File>) -> io::Result<()> {
     #[cfg(target_os = "linux")]
-    if paths.len() > FEW {
-        return Ok(nix::unistd::syncfs(File::open(home)?)?);
+    if let Some(disk) = disk {
+        nix::unistd::syncfs(disk)?;
     }
     #[cfg(not(target_os = "linux"))]
-    let _ = (home, FEW);
-    paths.iter().try_for_each(|path| File::open(path)?.sync_all())
+    let _ = disk;
+    Ok(())
 }
 
 /// The absolute path that will be replaced: a link is followed, a device or pipe refused, since a rename would put a
@@ -147,7 +173,7 @@ mod tests {
         let mut staging = Staging::default();
         for year in [2013, 2014] {
             let place = root.path().join(format!("out/year={year}/a.csv"));
-            staging.create(&place).unwrap().write_all(b"x\n1\n").unwrap();
+            staging.create(&place).unwrap().0.write_all(b"x\n1\n").unwrap();
         }
         assert!(!root.path().join("out").exists());
         assert_eq!(staging.commit().unwrap(), 2);
@@ -162,7 +188,7 @@ mod tests {
         let mut staging = Staging::default();
         for day in 0..2 * FEW {
             let place = root.path().join(format!("out/day={day}/a.csv"));
-            staging.create(&place).unwrap().write_all(b"x\n1\n").unwrap();
+            staging.create(&place).unwrap().0.write_all(b"x\n1\n").unwrap();
         }
         assert_eq!(staging.commit().unwrap(), 2 * FEW);
         assert_eq!(names(root.path()), ["out"]);
@@ -175,7 +201,7 @@ mod tests {
         let place = root.path().join("a.csv");
         fs::write(&place, "old").unwrap();
         let mut staging = Staging::default();
-        staging.create(&place).unwrap().write_all(b"new").unwrap();
+        staging.create(&place).unwrap().0.write_all(b"new").unwrap();
         drop(staging);
         assert_eq!(names(root.path()), ["a.csv"]);
         assert_eq!(fs::read_to_string(&place).unwrap(), "old");
@@ -209,7 +235,7 @@ mod tests {
         fs::write(&real, "old").unwrap();
         std::os::unix::fs::symlink(&real, &link).unwrap();
         let mut staging = Staging::default();
-        staging.create(&link).unwrap().write_all(b"new").unwrap();
+        staging.create(&link).unwrap().0.write_all(b"new").unwrap();
         staging.commit().unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_to_string(&real).unwrap(), "new");

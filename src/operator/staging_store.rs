@@ -67,7 +67,8 @@ impl StagingStore {
             let named = |error: io::Error| io::Error::new(error.kind(), format!("'{}': {error}", place.display()));
             staging.lock().create(&place).map_err(named)
         });
-        Ok(StagedFile { file: Arc::new(Mutex::new(file.await?.map_err(failed)?)), offset: 0 })
+        let (file, waits) = file.await?.map_err(failed)?;
+        Ok(StagedFile { file: Arc::new(Mutex::new(file)), offset: 0, waits })
     }
 }
 
@@ -83,12 +84,15 @@ const LARGE: u64 = 8 << 20;
 struct StagedFile {
     file: Arc<Mutex<File>>,
     offset: u64,
+    /// Whether the commit puts it on disk.
+    waits: bool,
 }
 
 impl StagedFile {
-    /// Puts a large file on disk while others are written; the commit does it for the small ones, all at once.
+    /// Puts it on disk before it is moved: a name must never come to stand for data that is not there. One of many small
+    /// files waits for the commit.
     async fn sync(&self) -> Result<PutResult> {
-        if self.offset >= LARGE {
+        if !self.waits || self.offset >= LARGE {
             let file = Arc::clone(&self.file);
             spawn_blocking(move || file.lock().sync_all()).await?.map_err(failed)?;
         }

@@ -47,7 +47,7 @@ impl PhysicalOptimizerRule for SpillingJoin {
 fn spilling(join: EngineJoin, partitions: usize) -> Result<Arc<dyn ExecutionPlan>> {
     let join: Arc<dyn ExecutionPlan> = Arc::new(SpillingJoinExec::new(join)?);
     match (partitions, join.output_partitioning().partition_count()) {
-        (1, 2..) => Ok(Arc::new(CoalescePartitionsExec::new(join))),
+        (1, 2..) => Ok(Arc::new(CoalescePartitionsExec::new(Arc::clone(&join)).with_fetch(join.fetch()))),
         _ => Ok(join),
     }
 }

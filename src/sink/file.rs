@@ -107,7 +107,7 @@ pub fn to_file(path: impl AsRef<Path>) -> Result<Box<dyn Sink>> {
     let path = path.as_ref();
     let format = file_format(path)?;
     let mut staging = Staging::default();
-    let file = staging.create(path).map_err(|error| failed(path, error))?;
+    let (file, _) = staging.create(path).map_err(|error| failed(path, error))?;
     let written = file.try_clone().map_err(|error| failed(path, error))?;
     let content = match format {
         FileFormat::Csv => text(Format::Csv, written),

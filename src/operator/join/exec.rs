@@ -52,7 +52,8 @@ pub(crate) struct SpillingJoinExec {
 }
 
 impl SpillingJoinExec {
-    /// The same join as `join`, whose mode has been decided. A `NOT IN` may come out with other partitions.
+    /// The same join as `join`, whose mode has been decided. A `NOT IN` that came out in one partition may
+    /// come out in several.
     pub(crate) fn new(join: EngineJoin) -> Result<Self> {
         let not_in = match &join {
             EngineJoin::Hash(join) => holding_values(join)?,

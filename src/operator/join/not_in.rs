@@ -12,9 +12,10 @@ use datafusion::common::{JoinType, Result};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
+use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, PhysicalExpr};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, Partitioning, PhysicalExpr};
 use futures::future::ready;
 use futures::{Stream, StreamExt, TryStreamExt};
 
@@ -34,19 +35,30 @@ pub(super) fn holding_values(join: &HashJoinExec) -> Result<Option<HashJoinExec>
     if !join.null_aware || join.filter().is_some() || is_smaller(join.left(), join.right())? {
         return Ok(None);
     }
-    let rows = match join.left().downcast_ref::<CoalescePartitionsExec>() {
-        Some(coalesced) if coalesced.fetch().is_none() => coalesced.input(),
-        _ => join.left(),
-    };
-    let values = match join.right().output_partitioning().partition_count() {
+    let partitions = join.right().output_partitioning().partition_count();
+    let rows = in_partitions(join.left(), partitions)?;
+    let values = match partitions {
         1 => Arc::clone(join.right()),
         _ => Arc::new(CoalescePartitionsExec::new(Arc::clone(join.right()))),
     };
     let on = join.on.iter().map(|(row, value)| (Arc::clone(value), Arc::clone(row))).collect();
     let projection = join.projection.as_ref().map(|columns| columns.to_vec());
     let (mode, nulls) = (PartitionMode::CollectLeft, join.null_equality());
-    HashJoinExec::try_new(values, Arc::clone(rows), on, None, &JoinType::RightAnti, projection, mode, nulls, false)
-        .map(Some)
+    let values = HashJoinExec::try_new(values, rows, on, None, &JoinType::RightAnti, projection, mode, nulls, false)?;
+    Ok(Some(values.builder().with_fetch(join.fetch()).build()?))
+}
+
+/// `rows` in as many partitions as the join came out in, on which somebody above may count; where that was one, in as
+/// many as there are: they are put together behind the join.
+fn in_partitions(rows: &Arc<dyn ExecutionPlan>, partitions: usize) -> Result<Arc<dyn ExecutionPlan>> {
+    let rows = match rows.downcast_ref::<CoalescePartitionsExec>() {
+        Some(coalesced) if coalesced.fetch().is_none() => coalesced.input(),
+        _ => rows,
+    };
+    if partitions == 1 || rows.output_partitioning().partition_count() == partitions {
+        return Ok(Arc::clone(rows));
+    }
+    Ok(Arc::new(RepartitionExec::try_new(Arc::clone(rows), Partitioning::RoundRobinBatch(partitions))?))
 }
 
 fn is_smaller(rows: &Arc<dyn ExecutionPlan>, values: &Arc<dyn ExecutionPlan>) -> Result<bool> {

@@ -110,7 +110,8 @@ impl RangeJoinExec {
         let held = async move {
             let table = RangeTable::new(&bounds, &schema, rows.try_collect().await?)?;
             let count = table.rows().num_rows();
-            reservation.try_grow(table.bytes() + count.div_ceil(8))?;
+            // Each output partition notes for itself who has met somebody.
+            reservation.try_grow(table.bytes() + (running + 1) * count.div_ceil(8))?;
             let mut met = BooleanBufferBuilder::new(count);
             met.append_n(count, false);
             let state = Mutex::new(HeldState { met, running });

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::buffer::NullBuffer;
-use datafusion::arrow::compute::{SortOptions, concat_batches, sort_to_indices, take_record_batch};
+use datafusion::arrow::compute::{SortOptions, concat, concat_batches, sort_to_indices, take_record_batch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 use datafusion::common::utils::memory::get_record_batch_memory_size;
 use datafusion::common::utils::normalize_float_zero;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::PhysicalExpr;
 
 use super::bounds::{Bound, Bounds};
@@ -20,6 +21,9 @@ use crate::operator::join::table::{Pairs, Table, Walk};
 
 /// Places of rows have 32 bits.
 const MOST_ROWS: usize = 1 << 30;
+
+/// So many held rows are computed with at once.
+const SLICE: usize = 8192;
 
 /// So many streamed rows are looked at before others get their turn.
 const ROWS_AT_ONCE: usize = 1024;
@@ -64,6 +68,16 @@ impl Values {
     }
 }
 
+/// What `expr` is of the held rows, some of them at a time, as it is of streamed ones.
+fn held_values(expr: &Arc<dyn PhysicalExpr>, rows: &RecordBatch) -> Result<ArrayRef> {
+    if expr.is::<Column>() || rows.num_rows() <= SLICE {
+        return values_of(expr, rows);
+    }
+    let slice = |first| values_of(expr, &rows.slice(first, SLICE.min(rows.num_rows() - first)));
+    let slices = (0..rows.num_rows()).step_by(SLICE).map(slice).collect::<Result<Vec<_>>>()?;
+    Ok(concat(&slices.iter().map(AsRef::as_ref).collect::<Vec<_>>())?)
+}
+
 fn values_of(expr: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<ArrayRef> {
     Ok(normalize_float_zero(&expr.evaluate(batch)?.into_array(batch.num_rows())?))
 }
@@ -79,7 +93,7 @@ impl RangeTable {
         drop(batches);
         // What is less than the streamed value is first: the largest where the held value is the larger one.
         let options = SortOptions { descending: !bounds.first.is_upper(), nulls_first: false };
-        let Ok(values) = values_of(&bounds.first.held, &all) else {
+        let Ok(values) = held_values(&bounds.first.held, &all) else {
             return Ok(Self { rows: all, order: None, answers_filter: false });
         };
         let rows = take_record_batch(&all, &sort_to_indices(&values, Some(options), None)?)?;
@@ -92,11 +106,11 @@ impl RangeTable {
 impl Order {
     /// Of rows that are sorted by the first bound, as `options` say.
     fn new(bounds: &Bounds, options: SortOptions, rows: &RecordBatch) -> Result<Self> {
-        let held = values_of(&bounds.first.held, rows)?;
+        let held = held_values(&bounds.first.held, rows)?;
         let (first, found) = (Values::new(&bounds.first, &held, options)?, held.len() - held.logical_null_count());
         let second = match &bounds.second {
             Some(bound) => {
-                let held = values_of(&bound.held, rows)?;
+                let held = held_values(&bound.held, rows)?;
                 let options = SortOptions { descending: bound.is_upper(), nulls_first: true };
                 let values = Values::new(bound, &held, options)?;
                 let highest = Highest::new(values.reader.read(held)?);
@@ -181,6 +195,10 @@ impl Table for RangeTable {
 
     fn answers_filter(&self, sought: &Sought) -> bool {
         self.answers_filter && sought.is_exact
+    }
+
+    fn met(&self, sought: &Sought) -> Option<usize> {
+        sought.second.is_none().then(|| sought.ends.iter().max().map_or(0, |end| *end as usize))
     }
 
     fn count(&self, sought: &Sought) -> Option<usize> {

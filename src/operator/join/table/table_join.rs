@@ -34,6 +34,11 @@ pub(in crate::operator::join) trait Table {
         false
     }
 
+    /// How many of the first held rows have met somebody in that batch, where it is always the first that do.
+    fn met(&self, _: &Self::Sought) -> Option<usize> {
+        None
+    }
+
     /// How many pairs there are, where that is known without looking at them.
     fn count(&self, _: &Self::Sought) -> Option<usize> {
         None
@@ -94,6 +99,11 @@ impl<T: Table> TableJoin<T> {
             self.output.push_bare(pairs);
             return Ok(true);
         }
+        if let Some(rows) = self.table.met(&passing.sought).filter(|_| filter.is_none() && self.only_marks_held()) {
+            passing.walk.end();
+            self.met.iter_mut().for_each(|met| (0..rows).for_each(|row| met.set_bit(row, true)));
+            return Ok(true);
+        }
         let first = filter.is_none() && self.first_will_do();
         passing.want(self.batch_size - passing.kept(), first);
         let pairs = self.table.next(&passing.sought, &mut passing.walk);
@@ -121,6 +131,12 @@ impl<T: Table> TableJoin<T> {
     /// Whether a streamed row has no use for a second partner.
     fn first_will_do(&self) -> bool {
         !gives_pairs(self.shape.join_type()) && self.met.is_none()
+    }
+
+    /// Whether nothing is asked for but which held rows have met somebody.
+    fn only_marks_held(&self) -> bool {
+        let join_type = self.shape.join_type();
+        !gives_pairs(join_type) && alone(join_type, self.streamed()).is_none()
     }
 
     /// Whether nothing but the number of pairs is asked for.
