@@ -146,14 +146,14 @@ impl Blocks<'_> {
         let (mut block, mut footprint) = (Vec::new(), Footprint::default());
         while let Some(batch) = self.next_batch().await? {
             footprint.add(&batch);
-            match loan.reserve(footprint.while_building()) {
+            match loan.reserve(self.pairs.join.shape.while_building(&footprint)) {
                 Ok(()) => block.push(batch),
                 Err(_) if !block.is_empty() => {
                     self.waiting.push(batch);
                     break;
                 }
                 Err(_) => {
-                    self.halve(batch, footprint.while_building())?;
+                    self.halve(batch, self.pairs.join.shape.while_building(&footprint))?;
                     footprint = Footprint::default();
                 }
             }

@@ -81,7 +81,7 @@ impl BuildSide {
             let batch = batch?;
             footprint.add(&batch);
             held.push(batch);
-            if let Err(refusal) = self.loan.reserve(footprint.while_building()) {
+            if let Err(refusal) = self.loan.reserve(self.shape.while_building(&footprint)) {
                 *self.spill.lock() = Some(self.partition(held, input));
                 return Err(refusal);
             }

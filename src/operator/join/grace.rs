@@ -50,8 +50,8 @@ struct Pair {
 
 impl Pair {
     /// The side that takes less memory, and how many bytes joining with it takes.
-    fn smaller(&self) -> (JoinSide, usize) {
-        let [build, probe] = [&self.build, &self.probe].map(|side| side.footprint().while_building());
+    fn smaller(&self, shape: &Shape) -> (JoinSide, usize) {
+        let [build, probe] = [&self.build, &self.probe].map(|side| shape.while_building(&side.footprint()));
         if build <= probe { (JoinSide::Left, build) } else { (JoinSide::Right, probe) }
     }
 }
@@ -124,7 +124,7 @@ impl PairJoin<'_> {
                 continue;
             }
             let loan = self.join.loan();
-            let (held, taken) = pair.smaller();
+            let (held, taken) = pair.smaller(&self.join.shape);
             if loan.reserve(taken).is_ok() {
                 self.join_in_memory(pair, held, &loan).await?;
             } else if pair.build.can_split() && pair.probe.rows() > 0 && pair.level < DEEPEST {

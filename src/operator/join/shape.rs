@@ -10,7 +10,8 @@ use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
 use super::engine_join::EngineJoin;
-use crate::operator::spill::Side;
+use super::range::Bounds;
+use crate::operator::spill::{Footprint, Side};
 
 /// What a column that numbers the rows of the probe side is called; nobody sees it.
 const NUMBER: &str = "__probe_row";
@@ -26,6 +27,8 @@ pub(super) struct Shape {
     probe: SchemaRef,
     output: SchemaRef,
     ordered: bool,
+    /// How many copies of held rows are compared as bytes at most.
+    copies: usize,
 }
 
 impl Shape {
@@ -33,14 +36,20 @@ impl Shape {
         let keeps_order = join.plan().maintains_input_order()[1];
         let ordered = keeps_order && join.right().properties().output_ordering().is_some();
         let (build, probe, output) = (join.left().schema(), join.right().schema(), join.plan().schema());
+        let copies = Bounds::of(&join).map_or(0, |bounds| bounds.copies());
         match ordered {
-            true => Self { probe: numbered(&probe), output: numbered(&output), join, build, ordered },
-            false => Self { probe, output, join, build, ordered },
+            true => Self { probe: numbered(&probe), output: numbered(&output), join, build, ordered, copies },
+            false => Self { probe, output, join, build, ordered, copies },
         }
     }
 
     pub(super) fn join_type(&self) -> JoinType {
         self.join.join_type()
+    }
+
+    /// The most bytes that are held while rows of `footprint` are made ready for joining with them.
+    pub(super) fn while_building(&self, footprint: &Footprint) -> usize {
+        footprint.while_sorting(self.copies)
     }
 
     /// Whether the last column of probe and output numbers the probe rows.

@@ -34,7 +34,13 @@ impl Footprint {
 
     /// The most bytes held while the hash table is built: the rows, their copy as one batch, and the table.
     pub(in crate::operator) fn while_building(&self) -> usize {
-        self.rows_bytes() + self.copied + table_bytes(self.rows)
+        self.while_sorting(0)
+    }
+
+    /// The same for a table that is sorted, beside which there are that many more copies of its rows at most: values in
+    /// the form that they are compared in.
+    pub(in crate::operator) fn while_sorting(&self, copies: usize) -> usize {
+        self.rows_bytes() + (1 + copies) * self.copied + table_bytes(self.rows)
     }
 }
 

@@ -95,6 +95,14 @@ impl Bounds {
     }
 }
 
+impl Bounds {
+    /// How many of them compare what may be as long as a row: texts.
+    pub(in crate::operator::join) fn copies(&self) -> usize {
+        let bounds = [Some(&self.first), self.second.as_ref()].into_iter().flatten();
+        bounds.filter(|bound| !bound.data_type.is_primitive()).count()
+    }
+}
+
 impl fmt::Display for Bounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.second {

@@ -16,4 +16,5 @@ mod highest;
 mod ordered;
 mod range_table;
 
+pub(super) use bounds::Bounds;
 pub(super) use exec::{RangeJoinExec, ranged};

@@ -8,6 +8,8 @@
 //!                    └─► who has met somebody ─► rows of one side, padded or marked
 //! ```
 //!
+//! Partners are found in a [`Table`]: the hash table here, or that of [`range`](super::range), sorted by what is compared.
+//!
 //! Either side may be held: the smaller one is. The engine's own join holds the build side alone, walks a chain for
 //! every row, and copies what comes out twice; measured on a self join of 60 million rows, a pair took it three times
 //! as long.
