@@ -65,7 +65,8 @@ pub(in crate::operator::join) struct RangeJoinExec {
     /// The engine's.
     join: Arc<dyn ExecutionPlan>,
     bounds: Bounds,
-    build: Mutex<Option<Build>>,
+    /// The table, until the last of the output partitions has started.
+    build: Mutex<Option<(Build, usize)>>,
     metrics: ExecutionPlanMetricsSet,
 }
 
@@ -96,29 +97,30 @@ impl RangeJoinExec {
         &self.bounds
     }
 
+    /// The table for one output partition; the first to ask for it starts it.
     fn build(&self, context: &Arc<TaskContext>) -> Result<Build> {
-        let mut build = self.build.lock();
-        if let Some(build) = build.as_ref() {
-            return Ok(build.clone());
-        }
+        let mut shared = self.build.lock();
+        let (build, waiting) = match shared.take() {
+            Some(shared) => shared,
+            None => self.start(context)?,
+        };
+        *shared = (waiting > 1).then(|| (build.clone(), waiting - 1));
+        Ok(build)
+    }
+
+    /// A table, and how many output partitions look partners up in it.
+    fn start(&self, context: &Arc<TaskContext>) -> Result<(Build, usize)> {
         let [left, right] = self.join.children()[..] else {
             return Err(Error::internal("a join has two sides").into());
         };
         let (rows, schema) = (left.execute(0, Arc::clone(context))?, left.schema());
-        let (bounds, running) = (self.bounds.clone(), right.output_partitioning().partition_count());
+        let (bounds, partitions) = (self.bounds.clone(), right.output_partitioning().partition_count());
         let reservation = MemoryConsumer::new(self.name()).register(context.memory_pool());
         let held = async move {
             let table = RangeTable::new(&bounds, &schema, rows.try_collect().await?)?;
-            let count = table.rows().num_rows();
-            // Each output partition notes for itself who has met somebody.
-            reservation.try_grow(table.bytes() + (running + 1) * count.div_ceil(8))?;
-            let mut met = BooleanBufferBuilder::new(count);
-            met.append_n(count, false);
-            let state = Mutex::new(HeldState { met, running });
-            Ok(Arc::new(Held { table: Arc::new(table), state, _reservation: reservation }))
+            Held::new(table, partitions, reservation).map(Arc::new)
         };
-        let held = held.map(|held: Result<_>| held.map_err(Arc::new)).boxed().shared();
-        Ok(build.insert(held).clone())
+        Ok((held.map(|held| held.map_err(Arc::new)).boxed().shared(), partitions))
     }
 }
 
@@ -264,6 +266,16 @@ impl RangeJoinStream {
 }
 
 impl Held {
+    fn new(table: RangeTable, partitions: usize, reservation: MemoryReservation) -> Result<Self> {
+        let count = table.rows().num_rows();
+        // Each output partition notes for itself who has met somebody.
+        reservation.try_grow(table.bytes() + (partitions + 1) * count.div_ceil(8))?;
+        let mut met = BooleanBufferBuilder::new(count);
+        met.append_n(count, false);
+        let state = Mutex::new(HeldState { met, running: partitions });
+        Ok(Self { table: Arc::new(table), state, _reservation: reservation })
+    }
+
     /// One output partition has ended: what it knows of the build rows is put to what the others know. The last of
     /// them gives the build rows that come out by themselves.
     fn end(&self, join: &mut TableJoin<RangeTable>) {
