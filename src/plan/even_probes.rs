@@ -8,10 +8,11 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::joins::{CrossJoinExec, NestedLoopJoinExec};
 use datafusion::physical_plan::repartition::RepartitionExec;
-use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::{
     ChildrenPropertiesMode, ExecutionPlan, ExecutionPlanProperties, Partitioning, ReplaceChildrenOptions,
 };
+
+use crate::operator::row_count;
 
 /// Deals the probe side of such a join out batch by batch.
 ///
@@ -62,8 +63,7 @@ fn may_be_dealt(probe: &Arc<dyn ExecutionPlan>) -> bool {
 
 /// The value of a subquery costs each probe row a single comparison: less than to be dealt out.
 fn is_one_row(build: &Arc<dyn ExecutionPlan>) -> Result<bool> {
-    let statistics = StatisticsContext::new().compute(build.as_ref(), &StatisticsArgs::new())?;
-    Ok(statistics.num_rows.get_value().is_some_and(|rows| *rows <= 1))
+    Ok(row_count(build)?.get_value().is_some_and(|rows| *rows <= 1))
 }
 
 #[cfg(test)]

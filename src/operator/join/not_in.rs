@@ -1,9 +1,7 @@
 //! `NOT IN` with its values held, and not the rows that are looked up in them.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 
 use datafusion::arrow::array::Array;
 use datafusion::arrow::compute::{filter_record_batch, is_not_null};
@@ -13,11 +11,12 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
 use datafusion::physical_plan::repartition::RepartitionExec;
-use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, Partitioning, PhysicalExpr};
 use futures::future::ready;
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt, stream};
+
+use crate::operator::row_count;
 
 /// The join that gives what the `NOT IN` that `join` is gives, once [`Values`] has seen to its NULLs; none where it is
 /// another join, or the values are thought to be more than the rows.
@@ -62,14 +61,8 @@ fn in_partitions(rows: &Arc<dyn ExecutionPlan>, partitions: usize) -> Result<Arc
 }
 
 fn is_smaller(rows: &Arc<dyn ExecutionPlan>, values: &Arc<dyn ExecutionPlan>) -> Result<bool> {
-    let (rows, values) = (count(rows)?, count(values)?);
-    Ok(rows.zip(values).is_some_and(|(rows, values)| rows < values))
-}
-
-/// How many rows come out of `plan`, as far as that is known.
-fn count(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<usize>> {
-    let statistics = StatisticsContext::new().compute(plan.as_ref(), &StatisticsArgs::new())?;
-    Ok(statistics.num_rows.get_value().copied())
+    let (rows, values) = (row_count(rows)?, row_count(values)?);
+    Ok(rows.get_value().zip(values.get_value()).is_some_and(|(rows, values)| rows < values))
 }
 
 /// What is known of the values when all of them are there.
@@ -108,8 +101,10 @@ impl Values {
         key: Arc<dyn PhysicalExpr>,
     ) -> SendableRecordBatchStream {
         let schema = rows.schema();
-        let rows = Unread { values: Arc::clone(&self), rows: Some(rows) };
-        let comparable = rows.and_then(move |batch| ready(self.comparable_of(batch, &key)));
+        let values = Arc::clone(&self);
+        // Looked at when the first row is asked for: nothing is "not in" values of which one is not known.
+        let rows = stream::once(async move { (!values.null.load(Ordering::Relaxed)).then_some(rows) });
+        let comparable = rows.filter_map(ready).flatten().and_then(move |batch| ready(self.comparable_of(batch, &key)));
         Box::pin(RecordBatchStreamAdapter::new(schema, comparable))
     }
 
@@ -121,26 +116,6 @@ impl Values {
         match keys.logical_null_count() {
             0 => Ok(batch),
             _ => Ok(filter_record_batch(&batch, &is_not_null(&keys)?)?),
-        }
-    }
-}
-
-/// The rows; none at all where a value is not known.
-struct Unread {
-    values: Arc<Values>,
-    rows: Option<SendableRecordBatchStream>,
-}
-
-impl Stream for Unread {
-    type Item = Result<RecordBatch>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<RecordBatch>>> {
-        if self.values.null.load(Ordering::Relaxed) {
-            self.rows = None;
-        }
-        match &mut self.rows {
-            Some(rows) => rows.poll_next_unpin(cx),
-            None => Poll::Ready(None),
         }
     }
 }

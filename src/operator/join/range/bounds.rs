@@ -77,8 +77,11 @@ pub(in crate::operator::join) struct Bounds {
 }
 
 impl Bounds {
-    /// Those in the filter of `join`; none where there is no such comparison.
+    /// Those in the filter of `join`; none where there is no such comparison, or partners are found by their keys.
     pub(in crate::operator::join) fn of(join: &EngineJoin) -> Option<Self> {
+        if !join.on().is_empty() {
+            return None;
+        }
         let (filter, left, right) = (join.filter()?, join.left().schema(), join.right().schema());
         let parts = split_conjunction(Cancellable::inner_of(filter.expression()));
         let mut bounds: Vec<_> = parts.iter().filter_map(|part| Bound::of(part, filter, [&left, &right])).collect();
@@ -89,17 +92,18 @@ impl Bounds {
         let (one, other) = interval.unwrap_or((0, 1));
         let second = (other < bounds.len()).then(|| bounds.swap_remove(other));
         let first = (one < bounds.len()).then(|| bounds.swap_remove(one))?;
-        let all = 1 + usize::from(second.is_some());
-        let exact = [Some(&first), second.as_ref()].into_iter().flatten().all(|bound| !bound.data_type.is_floating());
-        Some(Self { first, second, is_all: all == parts.len() && exact })
+        let bounds = Self { first, second, is_all: false };
+        let exact = bounds.iter().filter(|bound| !bound.data_type.is_floating()).count();
+        Some(Self { is_all: exact == parts.len(), ..bounds })
     }
-}
 
-impl Bounds {
+    fn iter(&self) -> impl Iterator<Item = &Bound> {
+        std::iter::once(&self.first).chain(&self.second)
+    }
+
     /// How many of them compare what may be as long as a row: texts.
     pub(in crate::operator::join) fn copies(&self) -> usize {
-        let bounds = [Some(&self.first), self.second.as_ref()].into_iter().flatten();
-        bounds.filter(|bound| !bound.data_type.is_primitive()).count()
+        self.iter().filter(|bound| !bound.data_type.is_primitive()).count()
     }
 }
 

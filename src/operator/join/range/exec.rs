@@ -15,7 +15,6 @@ use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::projection::ProjectionExec;
-use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::{
     ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PhysicalExpr,
     PlanProperties, ReplaceChildrenOptions,
@@ -30,6 +29,7 @@ use crate::error::Error;
 use crate::operator::join::EngineJoin;
 use crate::operator::join::shape::Shape;
 use crate::operator::join::table::{Passing, Table, TableJoin};
+use crate::operator::row_count;
 
 /// After so many steps without a row, others get their turn.
 const STEPS_AT_ONCE: usize = 16;
@@ -43,18 +43,13 @@ pub(in crate::operator::join) fn ranged(plan: Arc<dyn ExecutionPlan>) -> Result<
     }
     let bounds = match EngineJoin::of(plan.as_ref())? {
         // The value of a subquery costs each probe row a single comparison.
-        Some(join @ EngineJoin::NestedLoop(_)) if !is_one_row(join.left())? => Bounds::of(&join),
+        Some(join @ EngineJoin::NestedLoop(_)) if row_count(join.left())? != Precision::Exact(1) => Bounds::of(&join),
         _ => None,
     };
     match bounds {
         Some(bounds) => Ok(Arc::new(RangeJoinExec::new(plan, bounds))),
         None => Ok(plan),
     }
-}
-
-fn is_one_row(plan: &Arc<dyn ExecutionPlan>) -> Result<bool> {
-    let statistics = StatisticsContext::new().compute(plan.as_ref(), &StatisticsArgs::new())?;
-    Ok(statistics.num_rows == Precision::Exact(1))
 }
 
 /// Joins as the engine's nested-loop join does, its build side in a [`RangeTable`] that all output partitions share.
