@@ -17,7 +17,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Each outgrows 128 MB in another operator.
-const QUERIES: [(&str, &str); 22] = [
+const QUERIES: [(&str, &str); 27] = [
     (
         "groups",
         "SELECT count(*), sum(s) FROM (SELECT l_orderkey, sum(l_quantity) AS s FROM lineitem GROUP BY l_orderkey)",
@@ -103,6 +103,35 @@ const QUERIES: [(&str, &str); 22] = [
     (
         "texts put together",
         "SELECT count(*), sum(length(s)) FROM (SELECT o_custkey, string_agg(o_comment, ',') AS s FROM orders GROUP BY 1)",
+    ),
+    // Batches of 8,192 texts of 19 kB each: 158 MB behind a filter, 250 MB behind a join; a sort or a LIMIT of them was
+    // refused.
+    (
+        "texts put together, filtered",
+        "SELECT count(*), max(length(s)) FROM (SELECT l_suppkey, string_agg(l_comment, ',') AS s FROM lineitem GROUP BY 1) \
+         JOIN supplier ON s_suppkey = l_suppkey WHERE length(s) > s_nationkey",
+    ),
+    (
+        "texts put together, sorted",
+        "SELECT count(*), max(length(s)) FROM (SELECT string_agg(l_comment, ',') AS s FROM lineitem GROUP BY l_suppkey \
+         ORDER BY 1 OFFSET 1)",
+    ),
+    (
+        "texts put together, the first of them",
+        "SELECT count(*), max(length(s)) FROM (SELECT string_agg(l_comment, ',') AS s FROM lineitem GROUP BY l_suppkey \
+         ORDER BY 1 LIMIT 1000)",
+    ),
+    // A list of a whole partition for each of its rows, 8,192 rows at once: 214 MB.
+    (
+        "lists beside their rows",
+        "SELECT count(*), max(array_length(a)) FROM (SELECT array_agg(l_comment) OVER (PARTITION BY l_suppkey % 100) AS a \
+         FROM lineitem WHERE l_orderkey < 60000)",
+    ),
+    // The values that had been seen had to fit, and those of a partition that were counted: refused.
+    (
+        "different values so far",
+        "SELECT count(*), max(d), max(m) FROM (SELECT count(DISTINCT o_comment) OVER (ORDER BY o_orderdate) AS d, \
+         mode(o_comment) OVER (PARTITION BY o_shippriority) AS m FROM orders)",
     ),
     // What lists hold of texts was not counted: 99 to 131 MB, from run to run.
     (

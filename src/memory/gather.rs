@@ -14,6 +14,12 @@ use super::row_bytes::{COLUMN, row_bytes};
 /// Rows of so many bytes make batches of as many rows as were asked for; of longer ones there are fewer.
 pub(crate) const BYTES_OF_ROW: usize = 256;
 
+/// How many rows of `bytes` each make a batch, where one has `usual` rows: fewer of rows that are much longer than usual,
+/// as many as have the bytes of a usual batch, and at least one.
+pub(crate) fn rows_of_batch(usual: usize, bytes: usize) -> usize {
+    if bytes <= 4 * BYTES_OF_ROW { usual } else { (usual.saturating_mul(BYTES_OF_ROW) / bytes).max(1) }
+}
+
 /// Where few rows were asked for, for they are long, they make batches of so many bytes.
 const LEAST: usize = if cfg!(test) { 16 << 10 } else { 512 << 10 };
 

@@ -32,7 +32,7 @@ pub use budget::{Budget, Holder};
 pub(crate) use codec::Codec;
 pub(crate) use compact::compact;
 pub(crate) use decode::decode;
-pub(crate) use gather::{BYTES_OF_ROW, Gather};
+pub(crate) use gather::{BYTES_OF_ROW, Gather, rows_of_batch};
 pub use limit::MemoryLimit;
 pub(crate) use limit::bytes;
 pub use limit::parse_bytes;

@@ -12,6 +12,7 @@
 
 mod aggregate;
 mod cancellable;
+mod collected;
 mod column_groups;
 mod commit;
 mod join;
@@ -40,6 +41,7 @@ mod write_input;
 
 pub(crate) use aggregate::{Aggregate, grows_with_rows, keeps_every_value};
 pub(crate) use cancellable::{CancelFlag, Cancellable};
+pub(crate) use collected::collects_values;
 pub(crate) use column_groups::ColumnGroups;
 pub(crate) use commit::CommitExec;
 pub(crate) use join::{EngineJoin, SpillingJoinExec};

@@ -108,6 +108,11 @@ pub(crate) fn stand_in<S: StandIn>(node: &Arc<dyn ExecutionPlan>) -> Result<Opti
     Ok(StandInExec::<S>::of(engine)?.map(|exec| Arc::new(exec) as _))
 }
 
+/// What `node` stands in for; none where it is no `S`.
+pub(in crate::operator) fn engine_of<S: StandIn>(node: &dyn ExecutionPlan) -> Option<&S::Engine> {
+    node.downcast_ref::<StandInExec<S>>().map(|exec| exec.engine().as_ref())
+}
+
 impl<S: StandIn> StandInExec<S> {
     /// In the place of `engine`; none where only that will do.
     fn of(engine: &S::Engine) -> Result<Option<Self>> {

@@ -9,12 +9,10 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::FilterExec;
 
+use super::collected_rows::few_collected_rows;
 use super::row_width::row_width;
-use crate::memory::BYTES_OF_ROW;
+use crate::memory::{BYTES_OF_ROW, rows_of_batch};
 use crate::operator::{SmallBatches, SmallBatchesExec};
-
-/// Rows that are no longer, in bytes, are none for this rule.
-const LONG: usize = 4 * BYTES_OF_ROW;
 
 /// Gives a plan over long rows batches of as many bytes as others have.
 ///
@@ -26,7 +24,8 @@ const LONG: usize = 4 * BYTES_OF_ROW;
 /// ```
 ///
 /// Every operator makes, holds and hands on batches of so many rows, whatever is in them; nobody reserves those that
-/// are on their way. Which rows are long is known from the statistics of the scans.
+/// are on their way. Which rows are long is known from the statistics of the scans, and from calls such as
+/// `repeat(s, 1000)`. Of values that are collected from many rows nobody knows: [`few_collected_rows`].
 #[derive(Debug)]
 pub(crate) struct LongRows;
 
@@ -34,12 +33,12 @@ impl PhysicalOptimizerRule for LongRows {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, options: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         let usual = options.execution.batch_size.get();
         let bytes = usual.saturating_mul(BYTES_OF_ROW);
-        let width = row_width(&plan, bytes)?;
-        if width <= LONG {
-            return Ok(plan);
+        let rows = rows_of_batch(usual, row_width(&plan, bytes)?);
+        if rows == usual {
+            return few_collected_rows(plan, usual);
         }
-        let rows = (bytes / width).max(1);
         let plan = plan.transform_up(|node| with_rows(node, rows)).data()?;
+        let plan = few_collected_rows(plan, rows)?;
         Ok(Arc::new(SmallBatchesExec::new(plan, SmallBatches { rows })))
     }
 
@@ -53,7 +52,7 @@ impl PhysicalOptimizerRule for LongRows {
 }
 
 /// Filters do not ask the task how many rows a batch has.
-fn with_rows(node: Arc<dyn ExecutionPlan>, rows: usize) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+pub(super) fn with_rows(node: Arc<dyn ExecutionPlan>, rows: usize) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
     match node.downcast_ref::<FilterExec>() {
         Some(filter) => Ok(Transformed::yes(Arc::new(filter.with_batch_size(rows)?))),
         None => Ok(Transformed::no(node)),

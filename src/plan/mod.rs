@@ -5,6 +5,7 @@ mod atomic_writes;
 mod cancellable_joins;
 mod checked_arithmetic;
 mod checked_sum;
+mod collected_rows;
 mod distinct_aggregates;
 mod even_probes;
 mod expressions;

@@ -2,18 +2,39 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::Schema;
-use datafusion::common::{Result, Statistics};
+use datafusion::arrow::datatypes::{DataType, Schema};
+use datafusion::common::stats::Precision;
+use datafusion::common::{Result, ScalarValue, Statistics};
 use datafusion::datasource::physical_plan::FileScanConfig;
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_expr::ScalarFunctionExpr;
+use datafusion::physical_expr::expressions::Literal;
+use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::union::{InterleaveExec, UnionExec};
+use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
 use crate::source::file_scan;
 
-/// The bytes of a row that has the wanted columns of every scan below `plan`; of scans that a union puts together, the
-/// most. Scans that tell nothing, or have fewer than `few` bytes in all, do not count.
+/// The bytes of a row that has the wanted columns of every scan below `plan`, and the texts that it makes of them; of
+/// scans that a union puts together, the most. Scans that tell nothing, or have fewer than `few` bytes in all, do not
+/// count.
 pub(super) fn row_width(plan: &Arc<dyn ExecutionPlan>, few: usize) -> Result<usize> {
+    let made = match made_width(plan) {
+        0 => 0,
+        made if rows_at_most(plan)?.is_some_and(|rows| rows.saturating_mul(made) <= few) => 0,
+        made => made,
+    };
+    Ok(width_below(plan, few)?.saturating_add(made))
+}
+
+/// How many rows come out of `plan` at most, where that is known.
+pub(super) fn rows_at_most(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<usize>> {
+    let statistics = StatisticsContext::new().compute(plan.as_ref(), &StatisticsArgs::new())?;
+    Ok(if let Precision::Exact(rows) = statistics.num_rows { Some(rows) } else { None })
+}
+
+fn width_below(plan: &Arc<dyn ExecutionPlan>, few: usize) -> Result<usize> {
     let children = plan.children();
     if children.is_empty() {
         return scan_width(plan, few);
@@ -22,6 +43,33 @@ pub(super) fn row_width(plan: &Arc<dyn ExecutionPlan>, few: usize) -> Result<usi
     Ok(match plan.is::<UnionExec>() || plan.is::<InterleaveExec>() {
         true => widths.into_iter().max().unwrap_or(0),
         false => widths.into_iter().sum(),
+    })
+}
+
+/// The bytes of a text where nothing tells of them.
+const TEXT: usize = 32;
+
+/// The bytes of what a projection or a filter makes for one row, by calls that say how much it is.
+fn made_width(plan: &Arc<dyn ExecutionPlan>) -> usize {
+    if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
+        return projection.expr().iter().map(|made| width_of(&made.expr)).sum();
+    }
+    plan.downcast_ref::<FilterExec>().map_or(0, |filter| width_of(filter.predicate()))
+}
+
+fn width_of(expr: &Arc<dyn PhysicalExpr>) -> usize {
+    let arguments = expr.children().into_iter().map(width_of).sum();
+    let Some(call) = expr.downcast_ref::<ScalarFunctionExpr>() else { return arguments };
+    let literal = |place: usize| call.args().get(place).and_then(|value| value.downcast_ref::<Literal>());
+    let times = literal(1).and_then(|times| times.value().cast_to(&DataType::UInt64).ok());
+    let Some(ScalarValue::UInt64(Some(times))) = times else { return arguments };
+    let times = usize::try_from(times).unwrap_or(usize::MAX);
+    let text = literal(0).and_then(|text| text.value().try_as_str().flatten()).map_or(TEXT, str::len);
+    arguments.max(match call.name() {
+        "repeat" => times.saturating_mul(text),
+        "lpad" | "rpad" => times,
+        "array_repeat" => times.saturating_mul(size_of::<i64>()),
+        _ => 0,
     })
 }
 
@@ -48,4 +96,12 @@ fn bytes(statistics: &Statistics, schema: &Schema) -> Option<usize> {
     });
     let sum = known.sum::<Option<usize>>();
     sum.or_else(|| statistics.total_byte_size.get_value().copied())
+}
+
+/// Whether any column has values that take as much as they want: texts, lists.
+pub(super) fn has_long_columns(schema: &Schema) -> bool {
+    let is_short = |data_type: &DataType| {
+        data_type.primitive_width().is_some() || matches!(data_type, DataType::Boolean | DataType::Null)
+    };
+    schema.fields().iter().any(|field| !is_short(field.data_type()))
 }

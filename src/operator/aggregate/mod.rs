@@ -26,5 +26,6 @@ mod table;
 mod whole;
 
 pub(crate) use exec::{Aggregate, keeps_every_value};
+pub(in crate::operator) use shape::collects;
 pub(crate) use shape::grows_with_rows;
 pub(in crate::operator) use sorted::{Sorted, can_be_sorted, values_only};

@@ -229,8 +229,12 @@ fn percentile(function: &AggregateFunctionExpr) -> Option<f64> {
 
 /// Whether the state of a group grows with each of its rows: to aggregate some rows first makes nothing smaller.
 pub(crate) fn grows_with_rows(function: &AggregateFunctionExpr) -> bool {
-    let gathers = matches!(function.fun().name(), "array_agg" | "string_agg") && !function.is_distinct();
-    gathers || quantile(function).is_some()
+    (collects(function) && !function.is_distinct()) || quantile(function).is_some()
+}
+
+/// Whether the function makes one value of all of its arguments.
+pub(in crate::operator) fn collects(function: &AggregateFunctionExpr) -> bool {
+    matches!(function.fun().name(), "array_agg" | "string_agg")
 }
 
 fn is_binary(data_type: &DataType) -> bool {

@@ -1,6 +1,8 @@
 //! Aggregates that need every value, found from the values in their order: those lie on disk, and one or two of them
 //! matter at a time.
 
+use std::mem;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -31,11 +33,15 @@ pub(in crate::operator) struct Sorted<'a> {
     pub(in crate::operator) figures: &'a SpillFigures,
 }
 
-/// Whether a function can be found from its values, which have that type, in their order: a quantile, or how many
-/// there are that are different.
+/// Whether a function can be found from its values, which have that type, in their order: a quantile, how many there
+/// are that are different, or the most frequent one.
 pub(in crate::operator) fn can_be_sorted(function: &AggregateFunctionExpr, value: &DataType) -> bool {
     let is_plain = !value.is_nested() && !matches!(value, DataType::Dictionary(..));
-    quantile(function).is_some() || (is_plain && counts_distinct(function))
+    quantile(function).is_some() || (is_plain && (counts_distinct(function) || is_mode(function)))
+}
+
+fn is_mode(function: &AggregateFunctionExpr) -> bool {
+    function.fun().name() == "mode"
 }
 
 fn counts_distinct(function: &AggregateFunctionExpr) -> bool {
@@ -62,6 +68,7 @@ impl Sorted<'_> {
     pub(in crate::operator) async fn of(&self, values: SendableRecordBatchStream) -> Result<ArrayRef> {
         match quantile(self.function) {
             Some(share) => self.quantile(share, values).await,
+            None if is_mode(self.function) => self.mode(values).await,
             None => self.count_distinct(values).await,
         }
     }
@@ -100,19 +107,52 @@ impl Sorted<'_> {
 
     /// How many runs of equal values there are.
     async fn count_distinct(&self, values: SendableRecordBatchStream) -> Result<ArrayRef> {
+        let mut runs = 0;
+        self.runs(values, |_, _, goes_on| {
+            runs += i64::from(!goes_on);
+            Ok(())
+        })
+        .await?;
+        Ok(Arc::new(Int64Array::from(vec![runs])))
+    }
+
+    /// The value of the longest run, the first of several.
+    async fn mode(&self, values: SendableRecordBatchStream) -> Result<ArrayRef> {
+        let mut mode = ScalarValue::try_from(values.schema().field(0).data_type())?;
+        let (mut most, mut length) = (0, 0);
+        self.runs(values, |values, run, goes_on| {
+            length = if goes_on { length + run.len() } else { run.len() };
+            if length > most {
+                most = length;
+                mode = ScalarValue::try_from_array(values, run.start)?.compacted();
+            }
+            Ok(())
+        })
+        .await?;
+        mode.to_array()
+    }
+
+    /// Shows `run` the rows of each run of equal values, and whether it goes on with the last one of the batch before.
+    async fn runs(
+        &self,
+        values: SendableRecordBatchStream,
+        mut run: impl FnMut(&ArrayRef, Range<usize>, bool) -> Result<()>,
+    ) -> Result<()> {
         let mut sorted = self.in_order(values, Arc::default())?;
-        let (mut runs, mut last) = (0, None);
+        let mut last = None;
         while let Some(batch) = sorted.next().await.transpose()? {
             let values = batch.column(0);
             if values.is_empty() {
                 continue;
             }
-            let first = ScalarValue::try_from_array(values, 0)?;
+            let mut goes_on = last == Some(ScalarValue::try_from_array(values, 0)?);
             let keys = SortColumn { values: Arc::clone(values), options: None };
-            runs += evaluate_partition_ranges(values.len(), &[keys])?.len() as i64 - i64::from(last == Some(first));
+            for rows in evaluate_partition_ranges(values.len(), &[keys])? {
+                run(values, rows, mem::take(&mut goes_on))?;
+            }
             last = Some(ScalarValue::try_from_array(values, values.len() - 1)?.compacted());
         }
-        Ok(Arc::new(Int64Array::from(vec![runs])))
+        Ok(())
     }
 
     /// All values in their order, by way of the disk; `count` is how many of them have been read.

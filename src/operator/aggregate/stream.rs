@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::array::{ArrayRef, UInt32Array};
+use datafusion::arrow::compute::take_record_batch;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -10,9 +12,10 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, TryStreamExt};
 
 use super::large_group;
-use super::shape::{Rows, Shape};
+use super::shape::{Rows, Shape, collects};
 use super::table::Table;
-use crate::operator::spill::{DEEPEST, Loan, Partition, Partitioner, SpillFigures, rows_of};
+use crate::memory::{row_bytes, rows_of_batch};
+use crate::operator::spill::{DEEPEST, Loan, Partition, Partitioner, SpillFigures, compact, rows_of};
 
 /// The state of a group is long from so many bytes on.
 const LONG: usize = if cfg!(test) { 4 << 10 } else { 1 << 20 };
@@ -38,6 +41,8 @@ struct Rest {
     /// Results, of which the first `sent` rows are out.
     results: RecordBatch,
     sent: usize,
+    /// How many go out at once.
+    at_once: usize,
     /// Partitions on disk with the times they were partitioned.
     partitions: Vec<(Partition, usize)>,
 }
@@ -53,7 +58,7 @@ impl Aggregation {
     async fn start(self, input: SendableRecordBatchStream) -> Result<impl futures::Stream<Item = Result<RecordBatch>>> {
         let filled = self.fill(input, Rows::Input, 0, true).await?;
         let results = RecordBatch::new_empty(Arc::clone(self.shape.output()));
-        let mut rest = Rest { aggregation: self, results, sent: 0, partitions: Vec::new() };
+        let mut rest = Rest { aggregation: self, results, sent: 0, at_once: 0, partitions: Vec::new() };
         rest.take(filled, 0)?;
         Ok(futures::stream::try_unfold(rest, Rest::next))
     }
@@ -110,6 +115,17 @@ impl Aggregation {
         }
     }
 
+    fn batch_size(&self) -> usize {
+        self.context.session_config().batch_size()
+    }
+
+    /// How many rows of `results` go out at once: fewer of long ones than a batch has.
+    fn rows_at_once(&self, results: &RecordBatch) -> usize {
+        let collects = self.shape.functions().iter().any(|function| collects(function));
+        let bytes = if collects { row_bytes(results) / results.num_rows().max(1) } else { 0 };
+        rows_of_batch(self.batch_size(), bytes)
+    }
+
     /// Whether the lists of a few groups are so long that they should go to disk while they can still be copied on the
     /// way there, and read back.
     fn has_long_lists(&self, table: &Table) -> bool {
@@ -144,13 +160,21 @@ impl Aggregation {
     }
 }
 
+/// The same rows in buffers of their own.
+fn copy(batch: &RecordBatch) -> Result<RecordBatch> {
+    let all = UInt32Array::from_iter_values(0..batch.num_rows() as u32);
+    compacted(&take_record_batch(batch, &all)?)
+}
+
+fn compacted(batch: &RecordBatch) -> Result<RecordBatch> {
+    let columns = batch.columns().iter().map(|column| compact(ArrayRef::clone(column)));
+    Ok(RecordBatch::try_new(batch.schema(), columns.collect::<Result<_>>()?)?)
+}
+
 impl Rest {
     fn take(&mut self, filled: Filled, level: usize) -> Result<()> {
         match filled {
-            Filled::Memory(table) => {
-                self.results = table.into_results()?;
-                self.sent = 0;
-            }
+            Filled::Memory(table) => self.hold(table.into_results()?)?,
             Filled::Disk(partitions) => {
                 let partitions = partitions.into_iter().filter(|partition| partition.rows() > 0);
                 self.partitions.extend(partitions.map(|partition| (partition, level + 1)));
@@ -176,20 +200,36 @@ impl Rest {
 
     async fn large_group(&mut self, group: Partition) -> Result<()> {
         self.aggregation.loan.shrink_to(0);
-        self.results = large_group::result(&self.aggregation, group.segments).await?;
+        let result = large_group::result(&self.aggregation, group.segments).await?;
+        self.hold(result)
+    }
+
+    fn hold(&mut self, results: RecordBatch) -> Result<()> {
+        self.at_once = self.aggregation.rows_at_once(&results);
+        // Lists of texts point into the batches that they came with, thousands of them.
+        self.results = if self.sends_copies() { compacted(&results)? } else { results };
         self.sent = 0;
         Ok(())
     }
 
+    /// Whether long rows go out as copies: who gets a part of them would hold on to all.
+    fn sends_copies(&self) -> bool {
+        self.at_once < self.aggregation.batch_size()
+    }
+
+    /// The next rows of the results.
+    fn send(&mut self) -> Result<RecordBatch> {
+        let rows = self.at_once.min(self.results.num_rows() - self.sent);
+        let batch = self.results.slice(self.sent, rows);
+        self.sent += rows;
+        self.aggregation.baseline.record_output(rows);
+        if self.sends_copies() { copy(&batch) } else { Ok(batch) }
+    }
+
     async fn next(mut self) -> Result<Option<(RecordBatch, Self)>> {
         loop {
-            let left = self.results.num_rows() - self.sent;
-            if left > 0 {
-                let rows = left.min(self.aggregation.context.session_config().batch_size());
-                let batch = self.results.slice(self.sent, rows);
-                self.sent += rows;
-                self.aggregation.baseline.record_output(rows);
-                return Ok(Some((batch, self)));
+            if self.sent < self.results.num_rows() {
+                return Ok(Some((self.send()?, self)));
             }
             self.results = RecordBatch::new_empty(Arc::clone(self.aggregation.shape.output()));
             self.sent = 0;

@@ -161,6 +161,11 @@ impl SortedChunk {
         self.bytes
     }
 
+    /// How many rows there are in all.
+    pub(super) fn rows(&self) -> usize {
+        self.order.len()
+    }
+
     /// The next rows, at most `most` of them, in buffers of their own.
     pub(super) fn next_batch(&mut self, schema: &SchemaRef, most: usize) -> Result<Option<RecordBatch>> {
         let end = self.order.len().min(self.next + most);

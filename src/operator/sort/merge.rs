@@ -44,9 +44,18 @@ impl Merge<'_> {
             runs.push(self.to_disk(shortest).await?);
             self.sort.figures.blocks.add(width);
         }
+        let rows = self.batch_rows(&chunks, &runs);
         let chunks = chunks.into_iter().map(|chunk| self.rows_of_chunk(chunk));
         let runs = runs.into_iter().map(|run| batches_of(run, Arc::clone(self.schema), None));
-        self.merge(chunks.chain(runs).collect())
+        self.merge(chunks.chain(runs).collect(), rows)
+    }
+
+    /// How many of their rows make a batch.
+    fn batch_rows(&self, chunks: &[SortedChunk], runs: &[Vec<Segment>]) -> usize {
+        let chunks = chunks.iter().map(|chunk| (chunk.rows(), chunk.bytes()));
+        let all = chunks.chain(runs.iter().flatten().map(|segment| (segment.rows, segment.bytes)));
+        let (rows, bytes) = all.fold((0, 0), |(rows, bytes), (more, of_more)| (rows + more, bytes + of_more));
+        self.sort.batch_rows(rows, bytes)
     }
 
     fn can_hold(&self, chunks: &[SortedChunk], runs: &[Vec<Segment>]) -> Result<bool> {
@@ -83,8 +92,9 @@ impl Merge<'_> {
     }
 
     async fn to_disk(&self, runs: Vec<Vec<Segment>>) -> Result<Vec<Segment>> {
-        let mut rows =
-            self.merge(runs.into_iter().map(|run| batches_of(run, Arc::clone(self.schema), None)).collect())?;
+        let at_once = self.batch_rows(&[], &runs);
+        let runs = runs.into_iter().map(|run| batches_of(run, Arc::clone(self.schema), None));
+        let mut rows = self.merge(runs.collect(), at_once)?;
         let mut spool = Spool::create(&self.sort.context, &self.sort.figures)?;
         while let Some(batch) = rows.next().await {
             spool.push(&batch?)?;
@@ -94,7 +104,11 @@ impl Merge<'_> {
         Ok(spool.take())
     }
 
-    fn merge(&self, mut streams: Vec<SendableRecordBatchStream>) -> Result<SendableRecordBatchStream> {
+    fn merge(
+        &self,
+        mut streams: Vec<SendableRecordBatchStream>,
+        batch_rows: usize,
+    ) -> Result<SendableRecordBatchStream> {
         if streams.len() == 1
             && let Some(only) = streams.pop()
         {
@@ -107,14 +121,14 @@ impl Merge<'_> {
             .with_schema(Arc::clone(self.schema))
             .with_expressions(&self.sort.ordering)
             .with_metrics(BaselineMetrics::new(&ExecutionPlanMetricsSet::new(), 0))
-            .with_batch_size(self.sort.batch_size())
+            .with_batch_size(batch_rows)
             .with_reservation(reservation)
             .build()
     }
 
     /// The rows of a chunk, which stays reserved until the last of them has been taken.
     fn rows_of_chunk(&self, chunk: SortedChunk) -> SendableRecordBatchStream {
-        let (most, schema) = (self.sort.batch_size(), Arc::clone(self.schema));
+        let (most, schema) = (self.sort.batch_rows(chunk.rows(), chunk.bytes()), Arc::clone(self.schema));
         let state = (chunk, Arc::clone(self.loan));
         let next = move |(mut chunk, loan): (SortedChunk, Arc<Loan>)| {
             let batch: Option<Result<RecordBatch>> = chunk.next_batch(&schema, most).transpose();

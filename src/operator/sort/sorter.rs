@@ -15,6 +15,7 @@ use tokio::task::coop::consume_budget;
 
 use super::chunk::{Chunk, Keys, SortedChunk};
 use super::merge::Merge;
+use crate::memory::rows_of_batch;
 use crate::operator::spill::{Loan, Segment, SpillFigures, Spool};
 use crate::operator::stand_in::Task;
 
@@ -68,8 +69,9 @@ impl Sort {
         sorter.finish().await
     }
 
-    pub(super) fn batch_size(&self) -> usize {
-        self.context.session_config().batch_size()
+    /// How many of `rows` rows, which have so many bytes together, make a batch.
+    pub(super) fn batch_rows(&self, rows: usize, bytes: usize) -> usize {
+        rows_of_batch(self.context.session_config().batch_size(), bytes / rows.max(1))
     }
 }
 
@@ -124,7 +126,8 @@ impl<'a> Sorter<'a> {
         self.close();
         for mut chunk in mem::take(&mut self.sorted) {
             let mut spool = Spool::create(&self.sort.context, &self.sort.figures)?;
-            while let Some(batch) = chunk.next_batch(&self.schema, self.sort.batch_size())? {
+            let most = self.sort.batch_rows(chunk.rows(), chunk.bytes());
+            while let Some(batch) = chunk.next_batch(&self.schema, most)? {
                 spool.push(&batch)?;
                 consume_budget().await;
             }

@@ -11,7 +11,6 @@ use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 use datafusion::common::runtime::SpawnedTask;
-use datafusion::common::utils::memory::get_record_batch_memory_size;
 use datafusion::execution::disk_manager::DiskManager;
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::execution::spill_file::{SpillFile, SpillWriter};
@@ -21,7 +20,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 
 use super::partitioner::BATCH_BYTES;
 use crate::error::Error;
-use crate::memory::{Codec, checksum, decode, encode};
+use crate::memory::{Codec, checksum, decode, encode, row_bytes};
 
 /// Segments are read together up to so many rows: as many as the engine makes a batch of where nothing else is said.
 const ROWS: usize = 8192;
@@ -65,7 +64,8 @@ impl SegmentFile {
 
     /// Writes one batch to the end of the file, which stays open for the next.
     pub(in crate::operator) fn append(&mut self, batch: &RecordBatch) -> Result<Segment> {
-        let bytes = get_record_batch_memory_size(batch);
+        // Of a slice, what is written of it, not what it lies in.
+        let bytes = row_bytes(batch);
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => none.insert(self.file.open_writer()?),
@@ -255,6 +255,7 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::common::utils::memory::get_record_batch_memory_size;
     use std::fs::OpenOptions;
 
     use datafusion::arrow::array::{ArrayRef, Int64Array};

@@ -89,6 +89,7 @@ impl Table {
         };
         let session = SessionContext::new_with_state(builder.build());
         session.register_table("t", Arc::new(self.provider())).unwrap();
+        session.register_udaf(plan::mode());
         session
     }
 
@@ -109,6 +110,11 @@ impl Table {
     /// The rows of a query by operators of ours.
     pub(super) async fn rows_of(&self, sql: &str) -> Vec<String> {
         self.answer(sql, true, "").await.0
+    }
+
+    /// The same, as they come.
+    pub(super) async fn batches_of(&self, sql: &str) -> Vec<RecordBatch> {
+        self.session(true).sql(sql).await.unwrap().collect().await.unwrap()
     }
 
     /// What a query by operators of ours that has to fail says.

@@ -10,18 +10,20 @@ use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::{Accumulator, WindowFrameBound, WindowFrameUnits};
+use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::window::{PlainAggregateWindowExpr, StandardWindowExpr, WindowExpr};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::windows::WindowUDFExpr;
 use futures::{StreamExt, TryStreamExt};
 
+use super::evaluated::REPEATED_BYTES;
 use super::numbered::Numbered;
 use super::picked::Picked;
 use super::running::{Running, aggregate_of, can_run};
 use super::stream::Windows;
 use crate::error::Error;
-use crate::operator::aggregate::{Sorted, can_be_sorted, values_only};
+use crate::operator::aggregate::{Sorted, can_be_sorted, collects, values_only};
 use crate::operator::spill::{Segment, Spool, batches_of, rows_of, unnamed};
 
 /// How the values of one function are found, and the place of its column among those found the same way.
@@ -122,6 +124,7 @@ impl LargePartition {
         let segments = self.rows.take();
         let rows = rows_of(segments, self.input(), self.windows.loan.share());
         let rows = self.running(self.forward.clone(), false, rows)?;
+        let rows = pieces(rows, REPEATED_BYTES / values.iter().map(ScalarValue::size).sum::<usize>().max(1));
         let schema = self.windows.schema();
         let assembly = Assembly { partition: self, values, rows, backward };
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::try_unfold(assembly, Assembly::next))))
@@ -147,7 +150,7 @@ impl LargePartition {
                 }
             });
         }
-        self.windows.loan.shrink_to(0);
+        self.windows.loan.shrink_to(values.iter().map(ScalarValue::size).sum());
         Ok(values)
     }
 
@@ -205,8 +208,7 @@ impl LargePartition {
 /// The function over the opposite order, where it gives the same values and is found while rows are read.
 fn backward(function: &Arc<dyn WindowExpr>) -> Option<Arc<dyn WindowExpr>> {
     // These have the values of the frame in their order.
-    let in_order =
-        aggregate_of(function.as_ref()).is_some_and(|it| matches!(it.fun().name(), "array_agg" | "string_agg"));
+    let in_order = aggregate_of(function.as_ref()).is_some_and(collects);
     function.get_reverse_expr().filter(|reverse| !in_order && can_run(reverse.as_ref()))
 }
 
@@ -222,6 +224,17 @@ fn turn(batch: &RecordBatch) -> Result<RecordBatch> {
     Ok(take_record_batch(batch, &indices)?)
 }
 
+/// The same rows, up to `rows_at_once` of them at a time, and at least one.
+fn pieces(rows: SendableRecordBatchStream, rows_at_once: usize) -> SendableRecordBatchStream {
+    let schema = rows.schema();
+    let at_once = rows_at_once.max(1);
+    let pieces = rows.map_ok(move |batch| {
+        let starts = (0..batch.num_rows()).step_by(at_once);
+        futures::stream::iter(starts.map(move |start| Ok(batch.slice(start, at_once.min(batch.num_rows() - start)))))
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, pieces.try_flatten()))
+}
+
 /// How the value of a function is found that has one for the whole partition.
 enum Whole {
     Accumulator(Box<dyn Accumulator>),
@@ -231,26 +244,48 @@ enum Whole {
 
 /// That of a function whose frame is the whole partition for every row.
 fn whole(function: &Arc<dyn WindowExpr>, input: &SchemaRef) -> Result<Option<Whole>> {
+    if !sees_all(function.as_ref()) {
+        return Ok(None);
+    }
+    if let Some(standard) = function.as_any().downcast_ref::<StandardWindowExpr>() {
+        return Ok(Picked::new(standard)?.map(|picked| Whole::Accumulator(Box::new(picked))));
+    }
+    let Some(aggregate) = aggregate_of_all(function.as_ref()) else { return Ok(None) };
+    let value = aggregate.expressions().first().map(|value| value.data_type(input)).transpose()?;
+    Ok(Some(match value.filter(|value| can_be_sorted(aggregate, value)) {
+        Some(value) => Whole::Sorted(value),
+        None => Whole::Accumulator(aggregate.create_accumulator()?),
+    }))
+}
+
+/// Whether the frame of every row is the whole partition.
+fn sees_all(function: &dyn WindowExpr) -> bool {
     let frame = function.get_window_frame();
     let all_are_peers = frame.units == WindowFrameUnits::Range && function.order_by().is_empty();
     let open = |bound: &WindowFrameBound| match bound {
         WindowFrameBound::CurrentRow => all_are_peers,
         bound => bound.is_unbounded(),
     };
-    if !open(&frame.start_bound) || !open(&frame.end_bound) {
-        return Ok(None);
-    }
-    if let Some(standard) = function.as_any().downcast_ref::<StandardWindowExpr>() {
-        return Ok(Picked::new(standard)?.map(|picked| Whole::Accumulator(Box::new(picked))));
-    }
-    let aggregate = function.as_any().downcast_ref::<PlainAggregateWindowExpr>();
-    let Some(aggregate) = aggregate.filter(|_| !says(function.as_ref(), "filter: Some(")) else { return Ok(None) };
-    let aggregate = aggregate.get_aggregate_expr();
-    let value = aggregate.expressions().first().map(|value| value.data_type(input)).transpose()?;
-    Ok(Some(match value.filter(|value| can_be_sorted(aggregate, value)) {
-        Some(value) => Whole::Sorted(value),
-        None => Whole::Accumulator(aggregate.create_accumulator()?),
-    }))
+    open(&frame.start_bound) && open(&frame.end_bound)
+}
+
+/// The aggregate of a function that has one value for a whole partition.
+fn aggregate_of_all(function: &dyn WindowExpr) -> Option<&AggregateFunctionExpr> {
+    let aggregate = function.as_any().downcast_ref::<PlainAggregateWindowExpr>()?;
+    (sees_all(function) && !says(function, "filter: Some(")).then(|| aggregate.get_aggregate_expr())
+}
+
+/// Whether a function has one value for a whole partition that may be as long as all of its rows.
+pub(super) fn is_long_and_whole(function: &dyn WindowExpr) -> bool {
+    aggregate_of_all(function).is_some_and(|aggregate| aggregate.field().data_type().primitive_width().is_none())
+}
+
+/// The value of such a function for the rows of one partition.
+pub(super) fn value_of_all(function: &dyn WindowExpr, partition: &RecordBatch) -> Result<ScalarValue> {
+    let aggregate = aggregate_of_all(function).ok_or_else(|| Error::internal("no aggregate of a whole partition"))?;
+    let mut accumulator = aggregate.create_accumulator()?;
+    accumulator.update_batch(&function.evaluate_args(partition)?)?;
+    accumulator.evaluate()
 }
 
 /// The engine's name for a function that is no aggregate.

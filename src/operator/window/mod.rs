@@ -17,6 +17,7 @@
 //!
 //! The engine's own operator holds all of its input, partitions and all, and tells nobody.
 
+mod evaluated;
 mod exec;
 mod large;
 mod numbered;
@@ -26,3 +27,4 @@ mod stream;
 
 pub(crate) use exec::PartitionWindows;
 pub(crate) use running::RunningWindows;
+pub(in crate::operator) use running::aggregate_of;

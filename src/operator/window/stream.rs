@@ -13,14 +13,19 @@ use datafusion::common::utils::evaluate_partition_ranges;
 use datafusion::common::utils::memory::get_record_batch_memory_size;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::window::WindowExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::BaselineMetrics;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::windows::WindowAggExec;
 use futures::StreamExt;
 
-use super::large::LargePartition;
+use super::evaluated::{Column, Evaluated};
+use super::large::{LargePartition, is_long_and_whole, value_of_all};
 use crate::operator::spill::{Loan, SpillFigures};
+
+/// Each of so many rows may have its own copy of a value as long as all of them.
+const FEW: usize = 8;
 
 /// What one output partition of the operator needs, before there is any row.
 #[derive(Clone)]
@@ -36,8 +41,7 @@ impl Windows {
     /// The rows of `input` with the values of all window functions.
     pub(super) fn stream(self, input: SendableRecordBatchStream) -> SendableRecordBatchStream {
         let schema = self.window.schema();
-        let walk =
-            Walk { windows: self, input: Some(input), held: Held::default(), ready: VecDeque::new(), large: None };
+        let walk = Walk { windows: self, input: Some(input), held: Held::default(), ready: None, large: None };
         Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::try_unfold(walk, Walk::next)))
     }
 
@@ -58,16 +62,28 @@ impl Windows {
     }
 
     /// The rows of whole partitions with the values of all functions.
-    fn evaluate(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+    fn evaluate(&self, batch: &RecordBatch) -> Result<Evaluated> {
         let _timer = self.baseline.elapsed_compute().timer();
         let ranges = self.ranges(&self.keys(batch)?, batch.num_rows())?;
         let partitions: Vec<_> = ranges.into_iter().map(|range| batch.slice(range.start, range.len())).collect();
-        let mut columns = batch.columns().to_vec();
+        let mut columns: Vec<_> = batch.columns().iter().cloned().map(Column::Rows).collect();
         for function in self.window.window_expr() {
-            let values = partitions.iter().map(|partition| function.evaluate(partition)).collect::<Result<Vec<_>>>()?;
-            columns.push(concat(&values.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>())?);
+            columns.push(self.column(function, &partitions)?);
         }
-        Ok(RecordBatch::try_new(self.schema(), columns)?)
+        let rows: Vec<_> = partitions.iter().map(RecordBatch::num_rows).collect();
+        let batch_size = self.context.session_config().batch_size();
+        Ok(Evaluated::new(self.schema(), columns, &rows, batch_size))
+    }
+
+    /// The values of one function for the rows of several partitions.
+    fn column(&self, function: &Arc<dyn WindowExpr>, partitions: &[RecordBatch]) -> Result<Column> {
+        let is_few = partitions.iter().all(|partition| partition.num_rows() <= FEW);
+        if is_few || !is_long_and_whole(function.as_ref()) {
+            let values = partitions.iter().map(|partition| function.evaluate(partition)).collect::<Result<Vec<_>>>()?;
+            return Ok(Column::Rows(concat(&values.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>())?));
+        }
+        let values = partitions.iter().map(|partition| value_of_all(function.as_ref(), partition));
+        Ok(Column::Partitions(ScalarValue::iter_to_array(values.collect::<Result<Vec<_>>>()?)?))
     }
 }
 
@@ -117,7 +133,7 @@ struct Walk {
     /// None once it has ended.
     input: Option<SendableRecordBatchStream>,
     held: Held,
-    ready: VecDeque<RecordBatch>,
+    ready: Option<Evaluated>,
     /// The rows that come out for a partition on disk.
     large: Option<SendableRecordBatchStream>,
 }
@@ -129,7 +145,7 @@ impl Walk {
                 self.windows.baseline.record_output(batch.num_rows());
                 return Ok(Some((batch, self)));
             }
-            if let Some(batch) = self.ready.pop_front() {
+            if let Some(batch) = self.next_ready()? {
                 self.windows.baseline.record_output(batch.num_rows());
                 return Ok(Some((batch, self)));
             }
@@ -137,6 +153,15 @@ impl Walk {
                 return Ok(None);
             }
         }
+    }
+
+    fn next_ready(&mut self) -> Result<Option<RecordBatch>> {
+        let Some(ready) = &mut self.ready else { return Ok(None) };
+        let next = ready.take()?;
+        if next.is_none() {
+            self.ready = None;
+        }
+        Ok(next)
     }
 
     async fn next_large(&mut self) -> Result<Option<RecordBatch>> {
@@ -204,10 +229,7 @@ impl Walk {
         let taken = self.held.take(rows);
         let batch = concat_batches(&self.windows.window.input().schema(), &taken)?;
         drop(taken);
-        let whole = self.windows.evaluate(&batch)?;
-        let batch_size = self.windows.context.session_config().batch_size();
-        let starts = (0..whole.num_rows()).step_by(batch_size);
-        self.ready.extend(starts.map(|start| whole.slice(start, batch_size.min(whole.num_rows() - start))));
+        self.ready = Some(self.windows.evaluate(&batch)?);
         self.windows.loan.shrink_to(3 * self.held.bytes);
         Ok(())
     }

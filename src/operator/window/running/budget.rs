@@ -39,6 +39,14 @@ impl Budget {
         }
     }
 
+    /// The same for what holds `held` bytes and cannot do with less than the room that is left.
+    pub(super) fn ask_with_room(self: &Arc<Self>, held: usize, more: usize) -> Option<Grant> {
+        match held + more <= ROOM * self.loan.modest() {
+            true => Some(self.insist(more)),
+            false => self.ask(more),
+        }
+    }
+
     /// Bytes whatever the budget says: for a single batch that has to be looked at.
     pub(super) fn insist(self: &Arc<Self>, bytes: usize) -> Grant {
         self.loan.insist(self.held.load(Ordering::Relaxed) + bytes);

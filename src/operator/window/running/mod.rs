@@ -5,7 +5,8 @@
 //!                ├─► partitions and peers (parts.rs) ─► row_number, rank  (numbering)│
 //!                │                                   ─► lag, lead            (shift) │
 //!                │                                   ─► sums of numbers    (numbers) ├─► rows with all values
-//!                │                                   ─► other totals so far  (total) │   (stream.rs)
+//!                │                                   ─► different values  (distinct) │   (stream.rs)
+//!                │                                   ─► other totals so far  (total) │
 //!                                                    ─► any other frame      (frame) ┘
 //! ```
 //!
@@ -14,6 +15,7 @@
 //! arguments or values, waits in a log, which goes to disk when the budget refuses.
 
 mod budget;
+mod distinct;
 mod exec;
 mod frame;
 mod log;
@@ -26,6 +28,6 @@ mod total;
 mod values;
 
 pub(crate) use exec::RunningWindows;
-pub(super) use frame::aggregate_of;
+pub(in crate::operator) use frame::aggregate_of;
 pub(super) use parts::Changes;
 pub(super) use stream::{Running, can_run};

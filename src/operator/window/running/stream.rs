@@ -12,6 +12,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 
 use super::budget::{Budget, Grant};
+use super::distinct::Distinct;
 use super::frame::{Frame, Member, Reach, aggregate_of};
 use super::log::{Cursor, Log, Room};
 use super::numbering::Numbering;
@@ -170,7 +171,7 @@ fn ways(functions: &[Arc<dyn WindowExpr>], schema: &SchemaRef, room: &Room) -> R
     let mut ways = Vec::new();
     let mut frames: Vec<(Reach, Frame, Vec<usize>)> = Vec::new();
     for (column, function) in functions.iter().enumerate() {
-        if let Some(own) = own(function, schema)? {
+        if let Some(own) = own(function, schema, room)? {
             ways.push(Way::new(vec![column], own, room));
             continue;
         }
@@ -187,7 +188,10 @@ fn ways(functions: &[Arc<dyn WindowExpr>], schema: &SchemaRef, room: &Room) -> R
 }
 
 /// A function that has a way of its own.
-fn own(function: &Arc<dyn WindowExpr>, schema: &SchemaRef) -> Result<Option<Box<dyn Function>>> {
+fn own(function: &Arc<dyn WindowExpr>, schema: &SchemaRef, room: &Room) -> Result<Option<Box<dyn Function>>> {
+    if let Some(distinct) = Distinct::new(function, schema, room)? {
+        return Ok(Some(Box::new(distinct)));
+    }
     Ok(match function.as_any().downcast_ref::<StandardWindowExpr>() {
         Some(standard) => match udf_name(standard).and_then(Numbering::new) {
             Some(numbering) => Some(Box::new(numbering)),

@@ -12,7 +12,7 @@ use datafusion::physical_expr::window::{PlainAggregateWindowExpr, SlidingAggrega
 use super::{Framed, unexpected};
 
 /// The aggregate of a window function that is one.
-pub(in crate::operator::window) fn aggregate_of(function: &dyn WindowExpr) -> Option<&AggregateFunctionExpr> {
+pub(in crate::operator) fn aggregate_of(function: &dyn WindowExpr) -> Option<&AggregateFunctionExpr> {
     let plain = function.as_any().downcast_ref().map(PlainAggregateWindowExpr::get_aggregate_expr);
     plain.or_else(|| function.as_any().downcast_ref().map(SlidingAggregateWindowExpr::get_aggregate_expr))
 }

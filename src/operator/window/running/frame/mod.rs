@@ -29,7 +29,7 @@ use datafusion::physical_expr::window::{StandardWindowExpr, WindowExpr};
 use datafusion::physical_plan::PhysicalExpr;
 
 use self::aggregate::Aggregate;
-pub(in crate::operator::window) use self::aggregate::aggregate_of;
+pub(in crate::operator) use self::aggregate::aggregate_of;
 use self::bounds::Bounds;
 pub(super) use self::bounds::Reach;
 use self::extreme::Extreme;
