@@ -1,5 +1,7 @@
 //! How many bytes rows have, whatever they lie in.
 
+use std::sync::Arc;
+
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::record_batch::RecordBatch;
@@ -45,6 +47,16 @@ fn bytes_of(column: &ArrayRef) -> usize {
             let list = column.as_list::<i64>();
             of_list(list.values(), list.value_offsets())
         }
+        DataType::Map(..) => {
+            let map = column.as_map();
+            let entries: ArrayRef = Arc::new(map.entries().clone());
+            of_list(&entries, &map.value_offsets().iter().map(|offset| i64::from(*offset)).collect::<Vec<_>>())
+        }
+        DataType::FixedSizeList(_, size) => {
+            let values = column.as_fixed_size_list().values();
+            bytes_of(values) / values.len().max(1) * column.len() * usize::try_from(*size).unwrap_or(0)
+        }
+        DataType::Union(..) => column.get_array_memory_size(),
         DataType::Dictionary(..) => {
             let dictionary = column.as_any_dictionary();
             let (rows, values) = (column.len(), dictionary.values());

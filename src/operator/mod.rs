@@ -39,7 +39,7 @@ mod turns;
 mod window;
 mod write_input;
 
-pub(crate) use aggregate::{Aggregate, grows_with_rows, keeps_every_value};
+pub(crate) use aggregate::{Aggregate, keeps_every_value, wants_all_rows};
 pub(crate) use cancellable::{CancelFlag, Cancellable};
 pub(crate) use collected::collects_values;
 pub(crate) use column_groups::ColumnGroups;

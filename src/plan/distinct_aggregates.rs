@@ -31,7 +31,8 @@ use super::mode::MODE;
 ///     t
 /// ```
 ///
-/// `mode` is one of the branches, for which rows are counted by their values.
+/// `mode` is one of the branches, for which rows are counted by their values; so are `array_agg` and `string_agg`, which
+/// put together values that were grouped.
 ///
 /// The engine alone keeps a set of values for each group, which can neither spill nor be shared between threads; groups
 /// can. Files by columns are read once in all, column by column. What is not the same when it is computed again, such
@@ -72,19 +73,24 @@ fn branches(aggregate: &Aggregate) -> Result<Option<Vec<Branch>>> {
             distinct.push(Branch { kind: Kind::Mode(value), functions: vec![(place, expr.clone())] });
             continue;
         }
-        let Some(value) = distinct_value(expr) else {
-            rest.push(place, expr.clone());
-            continue;
+        let (kind, function) = match (distinct_value(expr), collected_value(expr)) {
+            (Some(value), _) => (Kind::Distinct(value.clone()), with_value(expr, value)),
+            (None, Some(value)) => (Kind::Collected(value), expr.clone()),
+            (None, None) => {
+                rest.push(place, expr.clone());
+                continue;
+            }
         };
-        let function = with_value(expr, value.clone());
-        let kind = Kind::Distinct(value);
         match distinct.iter_mut().find(|branch| branch.kind == kind) {
             Some(branch) => branch.push(place, function),
             None => distinct.push(Branch { kind, functions: vec![(place, function)] }),
         }
     }
-    let no_mode = !distinct.iter().any(|branch| matches!(branch.kind, Kind::Mode(_)));
-    let engine_can = no_mode && distinct.len() == 1 && rest.functions.iter().all(|(_, expr)| is_simple(expr));
+    let plain = distinct.iter().all(|branch| matches!(branch.kind, Kind::Distinct(_)));
+    let engine_can = plain && distinct.len() == 1 && rest.functions.iter().all(|(_, expr)| is_simple(expr));
+    // The engine keeps a set for each group, and reads its input once.
+    let engine_should = !rest.functions.is_empty() && distinct.iter().all(Branch::collects);
+    let engine_can = engine_can || engine_should;
     let grouping_sets = matches!(aggregate.group_expr.first(), Some(Expr::GroupingSet(_)));
     if distinct.is_empty() || engine_can || grouping_sets || is_read_once(aggregate)? {
         return Ok(None);
@@ -98,6 +104,8 @@ fn branches(aggregate: &Aggregate) -> Result<Option<Vec<Branch>>> {
 enum Kind {
     /// They take the distinct values of this.
     Distinct(Expr),
+    /// They put together the distinct values of this.
+    Collected(Expr),
     /// The one of them is the most frequent value of this.
     Mode(Expr),
     #[default]
@@ -111,6 +119,10 @@ struct Branch {
 }
 
 impl Branch {
+    fn collects(&self) -> bool {
+        matches!(self.kind, Kind::Collected(_))
+    }
+
     fn push(&mut self, place: usize, function: Expr) {
         self.functions.push((place, function));
     }
@@ -127,6 +139,19 @@ fn distinct_value(expr: &Expr) -> Option<Expr> {
         [value] if leaves_nulls_out && order_by.is_empty() => where_true(filter.as_deref(), value).ok(),
         _ => None,
     }
+}
+
+/// The value whose distinct ones a list or a text is made of, in their order or none.
+fn collected_value(expr: &Expr) -> Option<Expr> {
+    let Expr::AggregateFunction(AggregateFunction { func, params }) = expr else { return None };
+    let AggregateFunctionParams { args, distinct: true, filter: None, order_by, null_treatment: None } = params else {
+        return None;
+    };
+    let value = match (func.name(), args.as_slice()) {
+        ("array_agg", [value]) | ("string_agg", [value, Expr::Literal(..)]) => value,
+        _ => return None,
+    };
+    order_by.iter().all(|order| order.expr == *value).then(|| value.clone())
 }
 
 /// The value that `mode` looks at. The same value more than once in a group is as good as once where it is DISTINCT:
@@ -209,6 +234,7 @@ fn branch_plan(aggregate: &Aggregate, branch: Branch, number: usize) -> Result<L
     let (places, functions): (Vec<_>, Vec<_>) = branch.functions.into_iter().unzip();
     let part = match branch.kind {
         Kind::Mode(value) => most_frequent(aggregate, value)?,
+        Kind::Collected(value) => collected(aggregate, value, functions)?,
         _ => Aggregate::try_new(Arc::clone(&aggregate.input), aggregate.group_expr.clone(), functions)?,
     };
     let names = (0..groups).chain(places.into_iter().map(|place| groups + place));
@@ -227,21 +253,46 @@ fn branch_plan(aggregate: &Aggregate, branch: Branch, number: usize) -> Result<L
 ///     t
 /// ```
 fn most_frequent(aggregate: &Aggregate, value: Expr) -> Result<Aggregate> {
-    const VALUE: &str = "__value";
     const COUNT: &str = "__count";
-    let groups = aggregate.group_expr.len();
-    let by = aggregate.group_expr.iter().cloned().chain([value.alias(VALUE)]);
-    let counted = Aggregate::try_new(Arc::clone(&aggregate.input), by.collect(), vec![count(lit(1)).alias(COUNT)])?;
-    let keys = counted
-        .schema
-        .iter()
-        .take(groups)
-        .map(|(qualifier, field)| Expr::Column(Column::new(qualifier.cloned(), field.name())));
-    let keys = keys.collect();
+    let (counted, keys) = by_value(aggregate, value, vec![count(lit(1)).alias(COUNT)])?;
     let value = || Expr::Column(Column::new_unqualified(VALUE));
     let count = Expr::Column(Column::new_unqualified(COUNT));
     let order = vec![value().is_null().sort(true, false), count.sort(false, false), value().sort(true, false)];
     Aggregate::try_new(Arc::new(LogicalPlan::Aggregate(counted)), keys, vec![first_value(value(), order)])
+}
+
+/// The name of the values that a branch groups by.
+const VALUE: &str = "__value";
+
+/// What `functions` put together of the distinct values of each group.
+///
+/// ```text
+/// Aggregate: by=[k], [string_agg(value, ',') ORDER BY value]
+///   Aggregate: by=[k, value], []
+///     t
+/// ```
+fn collected(aggregate: &Aggregate, value: Expr, functions: Vec<Expr>) -> Result<Aggregate> {
+    let (grouped, keys) = by_value(aggregate, value, Vec::new())?;
+    let of_values = functions.into_iter().map(|function| match function {
+        Expr::AggregateFunction(mut call) => {
+            let value = Expr::Column(Column::new_unqualified(VALUE));
+            call.params.order_by.iter_mut().for_each(|order| order.expr = value.clone());
+            call.params.args.splice(..1, [value]);
+            call.params.distinct = false;
+            Expr::AggregateFunction(call)
+        }
+        function => function,
+    });
+    Aggregate::try_new(Arc::new(LogicalPlan::Aggregate(grouped)), keys, of_values.collect())
+}
+
+/// The input, grouped by the groups and a value, and the columns of the groups.
+fn by_value(aggregate: &Aggregate, value: Expr, functions: Vec<Expr>) -> Result<(Aggregate, Vec<Expr>)> {
+    let by = aggregate.group_expr.iter().cloned().chain([value.alias(VALUE)]);
+    let grouped = Aggregate::try_new(Arc::clone(&aggregate.input), by.collect(), functions)?;
+    let keys = grouped.schema.iter().take(aggregate.group_expr.len());
+    let keys = keys.map(|(qualifier, field)| Expr::Column(Column::new(qualifier.cloned(), field.name()))).collect();
+    Ok((grouped, keys))
 }
 
 fn branch_name(number: usize) -> String {

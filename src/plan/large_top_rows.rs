@@ -12,8 +12,9 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 
-use super::row_width::{has_long_columns, row_width};
-use crate::operator::{TopRowsExec, collects_values};
+use super::collected_rows::collected_columns;
+use super::row_width::row_width;
+use crate::operator::TopRowsExec;
 
 /// So many bytes of rows are left to the engine's heap, which cannot spill.
 const SMALL: usize = if cfg!(test) { 2 << 10 } else { 2 << 20 };
@@ -61,7 +62,7 @@ fn top_rows(
     let Some(sort) = node.downcast_ref::<SortExec>() else { return Ok(None) };
     let Some(fetch) = sort.fetch() else { return Ok(None) };
     let may_share = merge.is_some_and(|merge| merge.expr() == sort.expr()) || !mixes_constants(sort);
-    let width = row_bytes(&sort.schema()).max(row_width(sort.input(), SMALL)?).max(collected_bytes(sort)?);
+    let width = row_bytes(&sort.schema()).max(row_width(sort.input(), SMALL)?).max(collected_bytes(sort));
     if may_share && fetch.saturating_mul(width) <= SMALL {
         return Ok(None);
     }
@@ -70,11 +71,9 @@ fn top_rows(
 }
 
 /// What a row may take whose values are collected from many: nobody knows.
-fn collected_bytes(sort: &SortExec) -> Result<usize> {
+fn collected_bytes(sort: &SortExec) -> usize {
     const COLLECTED: usize = 64 << 10;
-    let collects =
-        has_long_columns(&sort.schema()) && sort.input().exists(|node| Ok(collects_values(node.as_ref())))?;
-    Ok(if collects { COLLECTED } else { 0 })
+    if collected_columns(sort.input().as_ref()).is_empty() { 0 } else { COLLECTED }
 }
 
 /// Whether a column is a constant in each partition, another one in each. The engine leaves it out of the sorts, whatever

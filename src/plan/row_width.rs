@@ -42,7 +42,7 @@ fn width_below(plan: &Arc<dyn ExecutionPlan>, few: usize) -> Result<usize> {
     let widths = children.into_iter().map(|child| row_width(child, few)).collect::<Result<Vec<_>>>()?;
     Ok(match plan.is::<UnionExec>() || plan.is::<InterleaveExec>() {
         true => widths.into_iter().max().unwrap_or(0),
-        false => widths.into_iter().sum(),
+        false => sum(widths.into_iter()),
     })
 }
 
@@ -52,13 +52,17 @@ const TEXT: usize = 32;
 /// The bytes of what a projection or a filter makes for one row, by calls that say how much it is.
 fn made_width(plan: &Arc<dyn ExecutionPlan>) -> usize {
     if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
-        return projection.expr().iter().map(|made| width_of(&made.expr)).sum();
+        return sum(projection.expr().iter().map(|made| width_of(&made.expr)));
     }
     plan.downcast_ref::<FilterExec>().map_or(0, |filter| width_of(filter.predicate()))
 }
 
+fn sum(widths: impl Iterator<Item = usize>) -> usize {
+    widths.fold(0, usize::saturating_add)
+}
+
 fn width_of(expr: &Arc<dyn PhysicalExpr>) -> usize {
-    let arguments = expr.children().into_iter().map(width_of).sum();
+    let arguments = sum(expr.children().into_iter().map(width_of));
     let Some(call) = expr.downcast_ref::<ScalarFunctionExpr>() else { return arguments };
     let literal = |place: usize| call.args().get(place).and_then(|value| value.downcast_ref::<Literal>());
     let times = literal(1).and_then(|times| times.value().cast_to(&DataType::UInt64).ok());
@@ -96,12 +100,4 @@ fn bytes(statistics: &Statistics, schema: &Schema) -> Option<usize> {
     });
     let sum = known.sum::<Option<usize>>();
     sum.or_else(|| statistics.total_byte_size.get_value().copied())
-}
-
-/// Whether any column has values that take as much as they want: texts, lists.
-pub(super) fn has_long_columns(schema: &Schema) -> bool {
-    let is_short = |data_type: &DataType| {
-        data_type.primitive_width().is_some() || matches!(data_type, DataType::Boolean | DataType::Null)
-    };
-    schema.fields().iter().any(|field| !is_short(field.data_type()))
 }

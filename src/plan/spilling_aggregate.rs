@@ -13,7 +13,7 @@ use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, InputOrderMode, Partitioning};
 
-use crate::operator::{Aggregate, grows_with_rows, keeps_every_value, stand_in};
+use crate::operator::{Aggregate, keeps_every_value, stand_in, wants_all_rows};
 
 /// Puts an aggregate that spills by partitions in place of the engine's, whose merge of sorted runs can be refused the
 /// memory it needs.
@@ -58,7 +58,8 @@ impl PhysicalOptimizerRule for SpillingAggregate {
 
 /// The same aggregate of rows instead of states, where states are all values: a partial aggregate makes none of them
 /// smaller, counts nothing of long texts, and between the two a repartition gathers rows by the thousand, however long.
-/// So too where groups are lists or structs: a partial aggregate keeps them as rows, and hands them on as columns that
+/// So too where the greatest struct is wanted, of which the engine's partial aggregate makes an array for each group, and
+/// where groups are lists or structs: a partial aggregate keeps them as rows, and hands them on as columns that
 /// are made of all rows at once.
 ///
 /// ```text
@@ -84,7 +85,7 @@ fn without_partial(aggregate: &AggregateExec) -> Result<Option<AggregateExec>> {
     let (Some(repartition), Some(partial)) = (repartition, partial) else { return Ok(None) };
     let keys = aggregate.group_expr().input_exprs();
     let mut types = keys.iter().map(|key| key.data_type(&aggregate.input().schema()));
-    let grows = aggregate.aggr_expr().iter().any(|function| grows_with_rows(function))
+    let grows = aggregate.aggr_expr().iter().any(|function| wants_all_rows(function))
         || types.any(|key| key.is_ok_and(|key| key.is_nested()));
     let Partitioning::Hash(_, partitions) = repartition.partitioning() else { return Ok(None) };
     if !grows || *partial.mode() != AggregateMode::Partial || !partial.group_expr().is_single() {

@@ -18,6 +18,7 @@
 //! sorts states and merges the runs; that takes memory for every run at the end, and dies of it.
 
 mod exec;
+mod extreme;
 mod large_group;
 mod shape;
 mod sorted;
@@ -27,5 +28,5 @@ mod whole;
 
 pub(crate) use exec::{Aggregate, keeps_every_value};
 pub(in crate::operator) use shape::collects;
-pub(crate) use shape::grows_with_rows;
+pub(crate) use shape::wants_all_rows;
 pub(in crate::operator) use sorted::{Sorted, can_be_sorted, values_only};

@@ -15,6 +15,7 @@ use datafusion::physical_plan::aggregates::{
 };
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
+use super::extreme::{StructExtreme, is_struct_extreme};
 use crate::operator::spill::Side;
 
 /// What the rows of a batch are.
@@ -117,7 +118,15 @@ impl Shape {
 
     /// Whether states grow with every row, and are none the smaller for having been merged: lists, and texts put together.
     pub(super) fn keeps_values(&self) -> bool {
-        self.copies() > 1
+        self.puts_texts_together() || self.has_state(DataType::is_list)
+    }
+
+    fn puts_texts_together(&self) -> bool {
+        self.functions.iter().any(|function| function.fun().name() == "string_agg")
+    }
+
+    fn has_state(&self, is: impl Fn(&DataType) -> bool) -> bool {
+        self.state.fields().iter().skip(self.groups.fields().len()).any(|field| is(field.data_type()))
     }
 
     /// Whether the state of that function is a list of all values.
@@ -127,14 +136,12 @@ impl Shape {
         is_list && !self.functions[function].is_distinct()
     }
 
-    /// How many times the bytes that states tell of themselves they take at most. Lists are copied where states are
+    /// How many times the bytes that states tell of themselves they take at most. Lists and structs are copied where states are
     /// written and results are made; texts have room to grow, which they do not tell, and so has the copy of them.
     pub(super) fn copies(&self) -> usize {
-        let lists =
-            self.state.fields().iter().skip(self.groups.fields().len()).any(|field| field.data_type().is_list());
-        match self.functions.iter().any(|function| function.fun().name() == "string_agg") {
+        match self.puts_texts_together() {
             true => 4,
-            false if lists => 2,
+            false if self.has_state(DataType::is_nested) => 2,
             false => 1,
         }
     }
@@ -227,8 +234,14 @@ fn percentile(function: &AggregateFunctionExpr) -> Option<f64> {
     (0.0..=1.0).contains(&share).then_some(share)
 }
 
-/// Whether the state of a group grows with each of its rows: to aggregate some rows first makes nothing smaller.
-pub(crate) fn grows_with_rows(function: &AggregateFunctionExpr) -> bool {
+/// Whether to aggregate some rows first is no help: the state of a group grows with each of its rows, or the engine takes
+/// more for it than rows do.
+pub(crate) fn wants_all_rows(function: &AggregateFunctionExpr) -> bool {
+    grows_with_rows(function) || is_struct_extreme(function) || function.fun().name() == "nth_value"
+}
+
+/// Whether the state of a group grows with each of its rows.
+pub(super) fn grows_with_rows(function: &AggregateFunctionExpr) -> bool {
     (collects(function) && !function.is_distinct()) || quantile(function).is_some()
 }
 
@@ -250,6 +263,9 @@ fn evaluate(expression: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<A
 }
 
 fn accumulator(function: &Arc<AggregateFunctionExpr>) -> Result<Box<dyn GroupsAccumulator>> {
+    if is_struct_extreme(function) {
+        return Ok(Box::new(StructExtreme::new(function)?));
+    }
     if function.groups_accumulator_supported() {
         return function.create_groups_accumulator();
     }

@@ -1,5 +1,6 @@
 //! The way of rows through the aggregate: in memory while the budget grants it, through disk otherwise.
 
+use std::mem;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, UInt32Array};
@@ -207,7 +208,8 @@ impl Rest {
     fn hold(&mut self, results: RecordBatch) -> Result<()> {
         self.at_once = self.aggregation.rows_at_once(&results);
         // Lists of texts point into the batches that they came with, thousands of them.
-        self.results = if self.sends_copies() { compacted(&results)? } else { results };
+        let in_pieces = self.at_once < results.num_rows();
+        self.results = if in_pieces && self.sends_copies() { compacted(&results)? } else { results };
         self.sent = 0;
         Ok(())
     }
@@ -220,6 +222,13 @@ impl Rest {
     /// The next rows of the results.
     fn send(&mut self) -> Result<RecordBatch> {
         let rows = self.at_once.min(self.results.num_rows() - self.sent);
+        if rows == self.results.num_rows() {
+            self.aggregation.baseline.record_output(rows);
+            return Ok(mem::replace(
+                &mut self.results,
+                RecordBatch::new_empty(Arc::clone(self.aggregation.shape.output())),
+            ));
+        }
         let batch = self.results.slice(self.sent, rows);
         self.sent += rows;
         self.aggregation.baseline.record_output(rows);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayData, ArrayRef};
+use datafusion::arrow::array::{Array, ArrayData, ArrayRef, AsArray};
 use datafusion::arrow::buffer::Buffer;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
@@ -12,6 +12,7 @@ use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group
 use datafusion::physical_plan::aggregates::order::GroupOrdering;
 
 use super::shape::{Evaluated, Rows, Shape};
+use crate::memory::copied_bytes;
 use crate::operator::spill::compact;
 
 /// A hash table of groups with an accumulator for each function.
@@ -23,6 +24,43 @@ pub(super) struct Table {
     indices: Vec<usize>,
     /// The bytes of texts that accumulators of lists hold on to, and do not count.
     texts: usize,
+    lists: Lists,
+}
+
+/// The bytes that accumulators of lists tell of. They look at every batch that they have seen to tell them: they are
+/// asked when an eighth has come to what they last told.
+struct Lists {
+    /// The functions.
+    functions: Vec<usize>,
+    told: usize,
+    /// Of the arguments that have come since.
+    since: usize,
+}
+
+impl Lists {
+    fn of(shape: &Shape) -> Self {
+        let functions = shape.functions().iter().enumerate();
+        let lists = functions.filter(|(place, list)| shape.is_list(*place) && list.groups_accumulator_supported());
+        Self { functions: lists.map(|(place, _)| place).collect(), told: 0, since: 0 }
+    }
+
+    /// Values of one of them have come, or lists of values.
+    fn count(&mut self, values: &ArrayRef) {
+        let elements = values.as_list_opt::<i32>().map_or(0, |lists| lists.values().len());
+        // With the group and the row of each.
+        self.since += copied_bytes(values) + 8 * values.len().max(elements);
+    }
+
+    fn ask(&mut self, accumulators: &[Box<dyn GroupsAccumulator>]) {
+        if 8 * self.since >= self.told {
+            self.told = self.functions.iter().map(|list| accumulators[*list].size()).sum();
+            self.since = 0;
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.told + self.since
+    }
 }
 
 impl Table {
@@ -33,6 +71,7 @@ impl Table {
             shape: Arc::clone(shape),
             indices: Vec::new(),
             texts: 0,
+            lists: Lists::of(shape),
         })
     }
 
@@ -50,6 +89,7 @@ impl Table {
             for values in &mut arguments[function].0 {
                 *values = compact(ArrayRef::clone(values))?;
                 self.texts += groups.len() * text_bytes(&values.to_data());
+                (0..groups.len()).for_each(|_| self.lists.count(values));
             }
         }
         for groups in &groups {
@@ -62,12 +102,14 @@ impl Table {
                 }
             }
         }
+        self.lists.ask(&self.accumulators);
         Ok(())
     }
 
     /// The bytes it holds.
     pub(super) fn bytes(&self) -> usize {
-        let states = self.accumulators.iter().map(|accumulator| accumulator.size()).sum::<usize>();
+        let others = self.accumulators.iter().enumerate().filter(|(place, _)| !self.lists.functions.contains(place));
+        let states = self.lists.bytes() + others.map(|(_, accumulator)| accumulator.size()).sum::<usize>();
         self.shape.copies_of_groups() * self.groups.size()
             + self.texts
             + self.shape.copies() * states
@@ -88,6 +130,7 @@ impl Table {
         self.groups.clear_shrink(0);
         self.indices = Vec::new();
         self.texts = 0;
+        self.lists = Lists::of(&self.shape);
         Ok(states)
     }
 

@@ -107,6 +107,17 @@ async fn lists_of_a_whole_partition_go_out_a_few_at_a_time() {
     assert!(table.check(&sql, "SpillingWindowExec").await > 0);
 }
 
+/// A table of numbers that was cleared took the first number of the next partition for the NULL of the one before.
+#[tokio::test]
+async fn nulls_of_one_partition_are_none_of_the_next() {
+    let rows = (0..600).map(|i| (Some(i % 7), Some(i % 3), (i % 4 > 0).then_some(i))).collect();
+    for memory in [60_000, 10_000_000] {
+        let rows = Vec::clone(&rows);
+        let table = Table { rows, partitions: 2, input_rows: 64, batch_size: 64, memory };
+        table.check("SELECT id, count(DISTINCT v) OVER (PARTITION BY k ORDER BY id) FROM t", "RunningWindowExec").await;
+    }
+}
+
 /// The values that had been seen had to fit: "RunningWindowExec[0] cannot have 30.4 MB more" of 6 million rows at 128 MB.
 #[tokio::test]
 async fn different_values_so_far_go_to_disk() {

@@ -24,7 +24,7 @@ use super::running::{Running, aggregate_of, can_run};
 use super::stream::Windows;
 use crate::error::Error;
 use crate::operator::aggregate::{Sorted, can_be_sorted, collects, values_only};
-use crate::operator::spill::{Segment, Spool, batches_of, rows_of, unnamed};
+use crate::operator::spill::{Loan, Segment, Spool, batches_of, rows_of, unnamed};
 
 /// How the values of one function are found, and the place of its column among those found the same way.
 #[derive(Debug, Clone, Copy)]
@@ -124,9 +124,12 @@ impl LargePartition {
         let segments = self.rows.take();
         let rows = rows_of(segments, self.input(), self.windows.loan.share());
         let rows = self.running(self.forward.clone(), false, rows)?;
-        let rows = pieces(rows, REPEATED_BYTES / values.iter().map(ScalarValue::size).sum::<usize>().max(1));
+        let bytes = values.iter().map(ScalarValue::size).sum::<usize>();
+        let rows = pieces(rows, REPEATED_BYTES / bytes.max(1));
         let schema = self.windows.schema();
-        let assembly = Assembly { partition: self, values, rows, backward };
+        let held = Loan::new("SpillingWindowExec", &self.windows.context, self.windows.figures.peak.clone());
+        held.insist(bytes);
+        let assembly = Assembly { partition: self, values, _held: held, rows, backward };
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::try_unfold(assembly, Assembly::next))))
     }
 
@@ -150,7 +153,7 @@ impl LargePartition {
                 }
             });
         }
-        self.windows.loan.shrink_to(values.iter().map(ScalarValue::size).sum());
+        self.windows.loan.shrink_to(0);
         Ok(values)
     }
 
@@ -302,6 +305,8 @@ pub(super) fn says(function: &dyn WindowExpr, property: &str) -> bool {
 struct Assembly {
     partition: LargePartition,
     values: Vec<ScalarValue>,
+    /// For the values.
+    _held: Arc<Loan>,
     rows: SendableRecordBatchStream,
     backward: Backward,
 }

@@ -89,7 +89,8 @@ impl Function for Total {
         self.found.out(&mut values[0])
     }
 
+    /// With what a table or a list of values takes while it grows.
     fn bytes(&self) -> usize {
-        self.accumulator.size()
+        2 * self.accumulator.size()
     }
 }

@@ -142,8 +142,7 @@ impl Distinct {
         }
         self.settle(values)?;
         self.count = 0;
-        self.seen.clear();
-        Ok(())
+        self.seen.clear()
     }
 }
 
@@ -184,7 +183,7 @@ pub(super) struct Seen {
 
 impl Seen {
     fn new(schema: SchemaRef) -> Result<Self> {
-        let values = new_group_values(Arc::clone(&schema), &GroupOrdering::None)?;
+        let values = table(&schema)?;
         Ok(Self { schema, values, places: Vec::new(), rows: Vec::new(), grants: Vec::new() })
     }
 
@@ -230,14 +229,20 @@ impl Seen {
         let values = self.values.emit(EmitTo::All)?.swap_remove(0);
         let mut rows = mem::take(&mut self.rows);
         rows.resize(values.len(), BEFORE);
-        self.clear();
+        self.clear()?;
         Ok((values, rows))
     }
 
-    fn clear(&mut self) {
-        self.values.clear_shrink(0);
+    /// Forgets all values. A table of numbers that is cleared still knows the place of its NULL: it is made anew.
+    fn clear(&mut self) -> Result<()> {
+        self.values = table(&self.schema)?;
         self.rows = Vec::new();
         self.places = Vec::new();
         self.grants.clear();
+        Ok(())
     }
+}
+
+fn table(schema: &SchemaRef) -> Result<Box<dyn GroupValues>> {
+    new_group_values(Arc::clone(schema), &GroupOrdering::None)
 }

@@ -71,7 +71,8 @@ impl Framed for Aggregate {
         if frame.is_empty() { Ok(self.none.clone()) } else { self.accumulator.evaluate() }
     }
 
+    /// With what a table or a list of values takes while it grows.
     fn bytes(&self) -> usize {
-        self.accumulator.size()
+        2 * self.accumulator.size()
     }
 }
