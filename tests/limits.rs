@@ -17,7 +17,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Each outgrows 128 MB in another operator.
-const QUERIES: [(&str, &str); 27] = [
+const QUERIES: [(&str, &str); 28] = [
     (
         "groups",
         "SELECT count(*), sum(s) FROM (SELECT l_orderkey, sum(l_quantity) AS s FROM lineitem GROUP BY l_orderkey)",
@@ -132,6 +132,12 @@ const QUERIES: [(&str, &str); 27] = [
         "different values so far",
         "SELECT count(*), max(d), max(m) FROM (SELECT count(DISTINCT o_comment) OVER (ORDER BY o_orderdate) AS d, \
          mode(o_comment) OVER (PARTITION BY o_shippriority) AS m FROM orders)",
+    ),
+    // An array for each group, which held on to its batch: 1.8 GB.
+    (
+        "greatest structs",
+        "SELECT count(*), max(m['c0']) FROM (SELECT l_orderkey, max(struct(l_extendedprice, l_comment)) AS m \
+         FROM lineitem GROUP BY 1)",
     ),
     // What lists hold of texts was not counted: 99 to 131 MB, from run to run.
     (

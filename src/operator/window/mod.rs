@@ -5,13 +5,14 @@
 //!
 //! ```text
 //! input, sorted ─► whole partitions, some thousand rows of them ─► WindowExpr::evaluate ─► rows       (stream.rs)
+//!                       │                                          (a list of all rows: once for all, evaluated.rs)
 //!                       │ one alone does not fit
 //!                       ▼
 //!                  the partition on disk                                                              (large.rs)
 //!                       ├─ forward:  functions that look back                                         (running)
 //!                       ├─ backward: functions that look ahead, the same with the order turned round  (running)
 //!                       ├─ one value: aggregates of all rows, and one row's value, taken while the
-//!                       │             rows were written                                               (picked.rs)
+//!                       │             rows were written                                     (whole.rs, picked.rs)
 //!                       └─ by number: ntile, percent_rank, cume_dist, from the number of rows         (numbered.rs)
 //! ```
 //!
@@ -24,6 +25,7 @@ mod numbered;
 mod picked;
 mod running;
 mod stream;
+mod whole;
 
 pub(crate) use exec::PartitionWindows;
 pub(crate) use running::RunningWindows;

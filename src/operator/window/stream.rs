@@ -21,7 +21,8 @@ use datafusion::physical_plan::windows::WindowAggExec;
 use futures::StreamExt;
 
 use super::evaluated::{Column, Evaluated};
-use super::large::{LargePartition, is_long_and_whole, value_of_all};
+use super::large::LargePartition;
+use super::whole::{is_long_and_whole, value_of_all};
 use crate::operator::spill::{Loan, SpillFigures};
 
 /// Each of so many rows may have its own copy of a value as long as all of them.
