@@ -109,7 +109,7 @@ const QUERIES: [(&str, &str); 28] = [
     (
         "texts put together, filtered",
         "SELECT count(*), max(length(s)) FROM (SELECT l_suppkey, string_agg(l_comment, ',') AS s FROM lineitem GROUP BY 1) \
-         JOIN supplier ON s_suppkey = l_suppkey WHERE length(s) > s_nationkey",
+         JOIN orders ON o_orderkey = l_suppkey WHERE length(s) > o_custkey % 25",
     ),
     (
         "texts put together, sorted",

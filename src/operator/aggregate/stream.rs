@@ -219,19 +219,16 @@ impl Rest {
         self.at_once < self.aggregation.batch_size()
     }
 
-    /// The next rows of the results.
+    /// The next rows of the results; all of them as they are, where they go out at once.
     fn send(&mut self) -> Result<RecordBatch> {
         let rows = self.at_once.min(self.results.num_rows() - self.sent);
+        self.aggregation.baseline.record_output(rows);
         if rows == self.results.num_rows() {
-            self.aggregation.baseline.record_output(rows);
-            return Ok(mem::replace(
-                &mut self.results,
-                RecordBatch::new_empty(Arc::clone(self.aggregation.shape.output())),
-            ));
+            let none = RecordBatch::new_empty(self.results.schema());
+            return Ok(mem::replace(&mut self.results, none));
         }
         let batch = self.results.slice(self.sent, rows);
         self.sent += rows;
-        self.aggregation.baseline.record_output(rows);
         if self.sends_copies() { copy(&batch) } else { Ok(batch) }
     }
 
