@@ -118,8 +118,8 @@ const QUERIES: [(&str, &str); 28] = [
     ),
     (
         "texts put together, the first of them",
-        "SELECT count(*), max(length(s)) FROM (SELECT string_agg(l_comment, ',') AS s FROM lineitem GROUP BY l_suppkey \
-         ORDER BY 1 LIMIT 1000)",
+        "SELECT count(*), max(length(s)), min(length(s)) FROM (SELECT string_agg(l_comment, ',') AS s FROM lineitem \
+         GROUP BY l_suppkey ORDER BY length(s) DESC LIMIT 1000)",
     ),
     // A list of a whole partition for each of its rows, 8,192 rows at once: 214 MB.
     (
