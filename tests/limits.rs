@@ -104,7 +104,7 @@ const QUERIES: [(&str, &str); 28] = [
         "texts put together",
         "SELECT count(*), sum(length(s)) FROM (SELECT o_custkey, string_agg(o_comment, ',') AS s FROM orders GROUP BY 1)",
     ),
-    // Batches of 8,192 texts of 19 kB each: 158 MB behind a filter, 250 MB behind a join; a sort or a LIMIT of them was
+    // Batches of 8,192 texts of 19 kB each: 158 MB behind a filter, 165 MB behind a join; a sort or a LIMIT of them was
     // refused.
     (
         "texts put together, filtered",

@@ -14,6 +14,7 @@ use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::union::{InterleaveExec, UnionExec};
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
+use crate::operator::row_count;
 use crate::source::file_scan;
 
 /// The bytes of a row that has the wanted columns of every scan below `plan`, and the texts that it makes of them; of
@@ -30,8 +31,7 @@ pub(super) fn row_width(plan: &Arc<dyn ExecutionPlan>, few: usize) -> Result<usi
 
 /// How many rows come out of `plan` at most, where that is known.
 pub(super) fn rows_at_most(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<usize>> {
-    let statistics = StatisticsContext::new().compute(plan.as_ref(), &StatisticsArgs::new())?;
-    Ok(if let Precision::Exact(rows) = statistics.num_rows { Some(rows) } else { None })
+    Ok(if let Precision::Exact(rows) = row_count(plan)? { Some(rows) } else { None })
 }
 
 fn width_below(plan: &Arc<dyn ExecutionPlan>, few: usize) -> Result<usize> {

@@ -58,9 +58,9 @@ impl PhysicalOptimizerRule for SpillingAggregate {
 
 /// The same aggregate of rows instead of states, where states are all values: a partial aggregate makes none of them
 /// smaller, counts nothing of long texts, and between the two a repartition gathers rows by the thousand, however long.
-/// So too where the greatest struct is wanted, of which the engine's partial aggregate makes an array for each group, and
-/// where groups are lists or structs: a partial aggregate keeps them as rows, and hands them on as columns that
-/// are made of all rows at once.
+/// So too where the greatest struct is wanted, of which the engine's partial aggregate makes an array for each group, or
+/// the n-th value, of which it counts more than it is allowed; and where groups are lists or structs: a partial aggregate
+/// keeps them as rows, and hands them on as columns that are made of all rows at once.
 ///
 /// ```text
 /// AggregateExec: mode=FinalPartitioned, median(x)       AggregateExec: mode=SinglePartitioned, median(x)

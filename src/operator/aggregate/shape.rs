@@ -136,8 +136,9 @@ impl Shape {
         is_list && !self.functions[function].is_distinct()
     }
 
-    /// How many times the bytes that states tell of themselves they take at most. Lists and structs are copied where states are
-    /// written and results are made; texts have room to grow, which they do not tell, and so has the copy of them.
+    /// How many times the bytes that states tell of themselves they take at most. Lists and structs are copied where
+    /// states are written and results are made; texts have room to grow, which they do not tell, and so has the copy of
+    /// them.
     pub(super) fn copies(&self) -> usize {
         match self.puts_texts_together() {
             true => 4,
