@@ -27,6 +27,6 @@ mod table;
 mod whole;
 
 pub(crate) use exec::{Aggregate, keeps_every_value};
-pub(in crate::operator) use shape::collects;
 pub(crate) use shape::wants_all_rows;
-pub(in crate::operator) use sorted::{Sorted, can_be_sorted, values_only};
+pub(in crate::operator) use shape::{collects, quantile};
+pub(in crate::operator) use sorted::{Sorted, can_be_sorted, known_digits, values_only};

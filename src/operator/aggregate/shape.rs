@@ -213,7 +213,7 @@ impl Shape {
 
 /// The share of all values that are not NULL that come before the one that the function gives, from 0 to 1: 0.5 for a
 /// median. The state of such a function is a list of all values, of which one or two matter.
-pub(super) fn quantile(function: &AggregateFunctionExpr) -> Option<f64> {
+pub(in crate::operator) fn quantile(function: &AggregateFunctionExpr) -> Option<f64> {
     match function.fun().name() {
         _ if function.is_distinct() => None,
         "median" => Some(0.5),

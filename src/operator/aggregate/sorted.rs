@@ -173,15 +173,19 @@ impl Sorted<'_> {
     }
 }
 
-/// What lies at `weight` of the way from the first to the second of two numbers, to the sixth digit of the weight: as
-/// the engine's `percentile_cont` has it.
-fn between(numbers: &[ArrayRef], weight: f64) -> Result<ArrayRef> {
+/// How much of the way from one number to the next the engine's `percentile_cont` goes, which is so much in truth.
+pub(in crate::operator) fn known_digits(weight: f64) -> f64 {
     const DIGITS: f64 = 1e6;
+    (weight * DIGITS).trunc() / DIGITS
+}
+
+/// What lies at `weight` of the way from the first to the second of two numbers.
+fn between(numbers: &[ArrayRef], weight: f64) -> Result<ArrayRef> {
     let numbers = concat(&numbers.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>())?;
     let wide = cast(&numbers, &DataType::Float64)?;
     let wide = wide.as_primitive::<Float64Type>();
     let (lower, upper) = (wide.value(0), wide.value(1));
-    let weight = (weight * DIGITS).trunc() / DIGITS;
-    let between: ArrayRef = Arc::new(Float64Array::from(vec![lower + (upper - lower) * weight]));
+    let found = lower + (upper - lower) * known_digits(weight);
+    let between: ArrayRef = Arc::new(Float64Array::from(vec![found]));
     Ok(cast(&between, numbers.data_type())?)
 }

@@ -21,7 +21,9 @@ pub(in crate::operator) use footprint::Footprint;
 pub(in crate::operator) use kept::Kept;
 pub(in crate::operator) use loan::{Loan, capacity};
 pub(in crate::operator) use metrics::SpillFigures;
-pub(in crate::operator) use partitioner::{BATCH_BYTES, Partition, Partitioned, Partitioner, Side, evaluate, select};
+pub(in crate::operator) use partitioner::{
+    BATCH_BYTES, Partition, Partitioned, Partitioner, Side, evaluate, partition_of, select,
+};
 pub(in crate::operator) use queue::{Queue, Waiting};
 pub(in crate::operator) use segment::{Segment, batches_of, rows_of};
 pub(in crate::operator) use spool::{Spool, unnamed};

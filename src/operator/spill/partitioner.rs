@@ -388,7 +388,7 @@ impl<'a> Partitioner<'a> {
 }
 
 /// The partition of a hash: its high bits after a multiplication, which mixes what the low ones tell.
-fn partition_of(hash: u64, fan_out: usize) -> usize {
+pub(in crate::operator) fn partition_of(hash: u64, fan_out: usize) -> usize {
     (hash.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - fan_out.ilog2())) as usize
 }
 

@@ -9,7 +9,11 @@ use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_expr::window::{StandardWindowExpr, WindowExpr};
+use datafusion::physical_expr::PhysicalSortExpr;
+use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
+use datafusion::physical_expr::window::{
+    PlainAggregateWindowExpr, SlidingAggregateWindowExpr, StandardWindowExpr, WindowExpr,
+};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::windows::WindowUDFExpr;
@@ -17,7 +21,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::evaluated::REPEATED_BYTES;
 use super::numbered::Numbered;
-use super::running::{Running, aggregate_of, can_run};
+use super::running::{Running, aggregate_of, can_run, keeps_values};
 use super::stream::Windows;
 use super::whole::{Whole, whole};
 use crate::error::Error;
@@ -86,7 +90,7 @@ impl LargePartition {
             self.forward.push(Arc::clone(function));
             return Ok(Way::Forward(self.forward.len() - 1));
         }
-        if let Some(backward) = backward(function) {
+        if let Some(backward) = backward(function, &self.input())? {
             self.backward.push(backward);
             return Ok(Way::Backward(self.backward.len() - 1));
         }
@@ -207,10 +211,28 @@ impl LargePartition {
 }
 
 /// The function over the opposite order, where it gives the same values and is found while rows are read.
-fn backward(function: &Arc<dyn WindowExpr>) -> Option<Arc<dyn WindowExpr>> {
+fn backward(function: &Arc<dyn WindowExpr>, input: &SchemaRef) -> Result<Option<Arc<dyn WindowExpr>>> {
+    let aggregate = aggregate_of(function.as_ref());
     // These have the values of the frame in their order.
-    let in_order = aggregate_of(function.as_ref()).is_some_and(collects);
-    function.get_reverse_expr().filter(|reverse| !in_order && can_run(reverse.as_ref()))
+    let in_order = aggregate.is_some_and(collects);
+    let reverse = match (function.get_reverse_expr(), aggregate) {
+        (None, Some(aggregate)) if keeps_values(function.as_ref(), input)? && !has_filter(function.as_ref()) => {
+            Some(reversed(function.as_ref(), aggregate))
+        }
+        (reverse, _) => reverse,
+    };
+    Ok(reverse.filter(|reverse| !in_order && can_run(reverse.as_ref())))
+}
+
+/// The same aggregate over the opposite order, of which the engine does not know that order does not matter to it.
+fn reversed(function: &dyn WindowExpr, aggregate: &AggregateFunctionExpr) -> Arc<dyn WindowExpr> {
+    let order: Vec<_> = function.order_by().iter().map(PhysicalSortExpr::reverse).collect();
+    let frame = Arc::new(function.get_window_frame().reverse());
+    let (aggregate, partition) = (Arc::new(aggregate.clone()), function.partition_by());
+    match frame.is_ever_expanding() {
+        true => Arc::new(PlainAggregateWindowExpr::new(aggregate, partition, &order, frame, None)),
+        false => Arc::new(SlidingAggregateWindowExpr::new(aggregate, partition, &order, frame, None)),
+    }
 }
 
 /// The rows of `rows`, each batch from the last to the first.
@@ -239,6 +261,11 @@ fn pieces(rows: SendableRecordBatchStream, rows_at_once: usize) -> SendableRecor
 /// The engine's name for a function that is no aggregate.
 pub(super) fn udf_name(standard: &StandardWindowExpr) -> Option<&str> {
     Some(standard.get_standard_func_expr().as_any().downcast_ref::<WindowUDFExpr>()?.fun().name())
+}
+
+/// Whether rows are filtered before a function sees them.
+pub(super) fn has_filter(function: &dyn WindowExpr) -> bool {
+    says(function, "filter: Some(")
 }
 
 /// Whether a function has a property that the engine keeps to itself: FILTER, IGNORE NULLS.

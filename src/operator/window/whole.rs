@@ -9,7 +9,7 @@ use datafusion::logical_expr::{Accumulator, WindowFrameBound, WindowFrameUnits};
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::window::{PlainAggregateWindowExpr, StandardWindowExpr, WindowExpr};
 
-use super::large::says;
+use super::large::has_filter;
 use super::picked::Picked;
 use crate::error::Error;
 use crate::operator::aggregate::can_be_sorted;
@@ -51,7 +51,7 @@ fn sees_all(function: &dyn WindowExpr) -> bool {
 /// The aggregate of a function that has one value for a whole partition.
 fn aggregate_of_all(function: &dyn WindowExpr) -> Option<&AggregateFunctionExpr> {
     let aggregate = function.as_any().downcast_ref::<PlainAggregateWindowExpr>()?;
-    (sees_all(function) && !says(function, "filter: Some(")).then(|| aggregate.get_aggregate_expr())
+    (sees_all(function) && !has_filter(function)).then(|| aggregate.get_aggregate_expr())
 }
 
 /// Whether a function has one value for a whole partition that may be as long as all of its rows.

@@ -84,6 +84,14 @@ impl Grant {
         self.bytes
     }
 
+    /// Has `bytes` of them at least; whether the budget grants it, for what cannot do with less than the room that is left.
+    pub(super) fn ask(&mut self, bytes: usize) -> bool {
+        let Some(more) = bytes.checked_sub(self.bytes) else { return true };
+        let granted = self.budget.ask_with_room(self.bytes, more);
+        self.bytes += granted.as_ref().map_or(0, |_| more);
+        granted.map(|mut granted| std::mem::take(&mut granted.bytes)).is_some()
+    }
+
     /// Changes how many they are; an error only where the pool has no room for more.
     pub(super) fn set(&mut self, bytes: usize) -> Result<()> {
         match bytes.checked_sub(self.bytes) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use datafusion::arrow::array::UInt64Array;
 use datafusion::common::Result;
 
@@ -66,8 +67,9 @@ impl Numbering {
     }
 }
 
+#[async_trait]
 impl Function for Numbering {
-    fn push(&mut self, parts: &Parts, values: &mut [Values]) -> Result<()> {
+    async fn push(&mut self, parts: &Parts, values: &mut [Values]) -> Result<()> {
         let mut numbers = Vec::with_capacity(parts.batch.num_rows());
         match self.kind {
             Kind::RowNumber => self.row_numbers(parts, &mut numbers),
@@ -76,7 +78,7 @@ impl Function for Numbering {
         values[0].push(Arc::new(UInt64Array::from(numbers)))
     }
 
-    fn finish(&mut self, _: &mut [Values]) -> Result<()> {
+    async fn finish(&mut self, _: &mut [Values]) -> Result<()> {
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ use std::mem;
 use std::ops::{AddAssign, SubAssign};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, DecimalType, Float64Type, Int64Type, SchemaRef};
 use datafusion::common::{Result, ScalarValue};
@@ -293,8 +294,9 @@ impl<N: Number> Numbers<N> {
     }
 }
 
+#[async_trait]
 impl<N: Number> Function for Numbers<N> {
-    fn push(&mut self, parts: &Parts, values: &mut [Values]) -> Result<()> {
+    async fn push(&mut self, parts: &Parts, values: &mut [Values]) -> Result<()> {
         let rows = parts.batch.num_rows();
         let numbers = N::all(&self.argument.evaluate(&parts.batch)?.into_array(rows)?, self.kind)?;
         self.found.reserve(rows);
@@ -305,7 +307,7 @@ impl<N: Number> Function for Numbers<N> {
         self.out(values)
     }
 
-    fn finish(&mut self, values: &mut [Values]) -> Result<()> {
+    async fn finish(&mut self, values: &mut [Values]) -> Result<()> {
         match self.reach.after {
             None => self.settle(values)?,
             Some(after) => self.slide(self.rows, after)?,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use datafusion::arrow::array::{Array, ArrayRef, UInt32Array};
 use datafusion::arrow::compute::{concat, take};
 use datafusion::arrow::datatypes::DataType;
@@ -84,8 +85,9 @@ impl Shift {
     }
 }
 
+#[async_trait]
 impl Function for Shift {
-    fn push(&mut self, parts: &Parts, values: &mut [Values]) -> Result<()> {
+    async fn push(&mut self, parts: &Parts, values: &mut [Values]) -> Result<()> {
         let rows = parts.batch.num_rows();
         let more = self.value.evaluate(&parts.batch)?.into_array(rows)?;
         self.kept.values = match self.kept.values.is_empty() {
@@ -104,7 +106,7 @@ impl Function for Shift {
         self.prune()
     }
 
-    fn finish(&mut self, values: &mut [Values]) -> Result<()> {
+    async fn finish(&mut self, values: &mut [Values]) -> Result<()> {
         values[0].push(self.found(self.kept.partitions.len())?)?;
         self.done = self.kept.partitions.len();
         Ok(())

@@ -13,7 +13,7 @@ use futures::StreamExt;
 
 use super::budget::{Budget, Grant};
 use super::distinct::Distinct;
-use super::frame::{Frame, Member, Reach, aggregate_of};
+use super::frame::{Frame, Member, Reach, aggregate_of, keeps_values};
 use super::log::{Cursor, Log, Room};
 use super::numbering::Numbering;
 use super::numbers::numbers;
@@ -22,7 +22,7 @@ use super::shift::Shift;
 use super::total::Total;
 use super::values::{Function, Values};
 use crate::operator::spill::{Loan, SpillFigures};
-use crate::operator::window::large::{says, udf_name};
+use crate::operator::window::large::{has_filter, udf_name};
 
 /// Window functions with partitions and order in common, over rows that come in that order.
 pub(in crate::operator::window) struct Running {
@@ -46,7 +46,7 @@ pub(in crate::operator::window) fn can_run(function: &dyn WindowExpr) -> bool {
             udf_name(standard),
             Some("row_number" | "rank" | "dense_rank" | "lag" | "lead" | "first_value" | "last_value" | "nth_value")
         ),
-        None => aggregate_of(function).is_some() && !says(function, "filter: Some("),
+        None => aggregate_of(function).is_some() && !has_filter(function),
     };
     known && function.uses_bounded_memory()
 }
@@ -110,29 +110,31 @@ impl Walk {
             }
             let Some(input) = &mut self.input else { return Ok(None) };
             match input.next().await.transpose()? {
-                Some(batch) if batch.num_rows() > 0 => self.push(batch)?,
+                Some(batch) if batch.num_rows() > 0 => self.push(batch).await?,
                 Some(_) => {}
                 None => {
                     self.input = None;
-                    self.finish()?;
+                    self.finish().await?;
                 }
             }
         }
     }
 
-    fn push(&mut self, batch: RecordBatch) -> Result<()> {
+    async fn push(&mut self, batch: RecordBatch) -> Result<()> {
         let _timer = self.running.baseline.elapsed_compute().timer();
         let parts = self.finder.parts(&self.running.functions[0], batch)?;
         for way in &mut self.ways {
-            way.function.push(&parts, &mut way.values)?;
+            way.function.push(&parts, &mut way.values).await?;
         }
         self.waiting.push(parts.batch)?;
         self.others.set(bytes(&self.ways))
     }
 
-    fn finish(&mut self) -> Result<()> {
+    async fn finish(&mut self) -> Result<()> {
         let _timer = self.running.baseline.elapsed_compute().timer();
-        self.ways.iter_mut().try_for_each(|way| way.function.finish(&mut way.values))?;
+        for way in &mut self.ways {
+            way.function.finish(&mut way.values).await?;
+        }
         self.others.set(bytes(&self.ways))
     }
 
@@ -175,7 +177,7 @@ fn ways(functions: &[Arc<dyn WindowExpr>], schema: &SchemaRef, room: &Room) -> R
             ways.push(Way::new(vec![column], own, room));
             continue;
         }
-        let (reach, member) = Member::new(function, room)?;
+        let (reach, member) = Member::new(function, schema, room)?;
         let place = frames.iter().position(|(other, ..)| *other == reach).unwrap_or(frames.len());
         if place == frames.len() {
             frames.push((reach.clone(), Frame::new(function, reach, room)?, Vec::new()));
@@ -199,6 +201,7 @@ fn own(function: &Arc<dyn WindowExpr>, schema: &SchemaRef, room: &Room) -> Resul
         },
         None => match numbers(function, schema)? {
             Some(numbers) => Some(numbers),
+            None if keeps_values(function.as_ref(), schema)? => None,
             None => Total::new(function)?.map(|total| Box::new(total) as _),
         },
     })

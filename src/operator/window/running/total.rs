@@ -4,6 +4,7 @@ use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::common::Result;
 use datafusion::logical_expr::{Accumulator, WindowFrameBound, WindowFrameUnits};
@@ -61,8 +62,9 @@ impl Total {
     }
 }
 
+#[async_trait]
 impl Function for Total {
-    fn push(&mut self, parts: &Parts, values: &mut [Values]) -> Result<()> {
+    async fn push(&mut self, parts: &Parts, values: &mut [Values]) -> Result<()> {
         let arguments = self.function.evaluate_args(&parts.batch)?;
         for part in &parts.peers {
             if part.starts_peers {
@@ -84,7 +86,7 @@ impl Function for Total {
         self.found.out(&mut values[0])
     }
 
-    fn finish(&mut self, values: &mut [Values]) -> Result<()> {
+    async fn finish(&mut self, values: &mut [Values]) -> Result<()> {
         self.settle(&mut values[0])?;
         self.found.out(&mut values[0])
     }

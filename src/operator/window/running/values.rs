@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use async_trait::async_trait;
 use datafusion::arrow::array::{Array, ArrayRef, UInt32Array};
 use datafusion::arrow::compute::{concat, take};
 use datafusion::common::{Result, ScalarValue};
@@ -19,12 +20,13 @@ const BYTES: usize = if cfg!(test) { 8 << 10 } else { BATCH_BYTES };
 const AT_ONCE: usize = 4 * BATCH_BYTES;
 
 /// One window function, or several that are found together, on their way through the rows.
+#[async_trait]
 pub(super) trait Function: Send {
     /// Looks at the next rows, of which there is at least one, and adds the values that are known now.
-    fn push(&mut self, parts: &Parts, values: &mut [Values]) -> Result<()>;
+    async fn push(&mut self, parts: &Parts, values: &mut [Values]) -> Result<()>;
 
     /// Adds the values of the rows that are left: no more come.
-    fn finish(&mut self, values: &mut [Values]) -> Result<()>;
+    async fn finish(&mut self, values: &mut [Values]) -> Result<()>;
 
     /// The bytes it holds, but for those in a log.
     fn bytes(&self) -> usize {
@@ -128,6 +130,6 @@ impl Found {
 }
 
 /// What a value takes that is not in itself: a text, or a list.
-fn beside(value: &ScalarValue) -> usize {
+pub(super) fn beside(value: &ScalarValue) -> usize {
     value.size().saturating_sub(size_of::<ScalarValue>())
 }

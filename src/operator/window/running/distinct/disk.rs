@@ -19,7 +19,7 @@ use datafusion::common::Result;
 use datafusion::common::hash_utils::{RandomState, create_hashes};
 
 use super::{BEFORE, Seen};
-use crate::operator::spill::{DEEPEST, Segment, Spool, unnamed};
+use crate::operator::spill::{DEEPEST, Segment, Spool, partition_of, unnamed};
 use crate::operator::window::running::budget::Grant;
 use crate::operator::window::running::log::Room;
 
@@ -121,7 +121,7 @@ impl Parts {
         let mut places = vec![Vec::new(); PARTS];
         for (row, hash) in hashes.into_iter().enumerate() {
             if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) {
-                places[(hash % PARTS as u64) as usize].push(row as u32);
+                places[partition_of(hash, PARTS)].push(row as u32);
             }
         }
         for (spool, places) in self.spools.iter_mut().zip(places) {

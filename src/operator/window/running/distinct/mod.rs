@@ -14,6 +14,7 @@ mod disk;
 use std::mem;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use datafusion::arrow::array::{Array, ArrayRef, Int64Array};
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::Result;
@@ -146,8 +147,9 @@ impl Distinct {
     }
 }
 
+#[async_trait]
 impl Function for Distinct {
-    fn push(&mut self, parts: &Parts, values: &mut [Values]) -> Result<()> {
+    async fn push(&mut self, parts: &Parts, values: &mut [Values]) -> Result<()> {
         let arguments = self.function.evaluate_args(&parts.batch)?.swap_remove(0);
         let mut starts = vec![!self.by_peers; parts.batch.num_rows()];
         parts.peers.iter().for_each(|peers| starts[peers.rows.start] |= peers.starts_peers);
@@ -161,7 +163,7 @@ impl Function for Distinct {
         self.send(&mut values[0])
     }
 
-    fn finish(&mut self, values: &mut [Values]) -> Result<()> {
+    async fn finish(&mut self, values: &mut [Values]) -> Result<()> {
         self.end(&mut values[0])?;
         self.send(&mut values[0])
     }
@@ -178,13 +180,14 @@ pub(super) struct Seen {
     places: Vec<usize>,
     /// For each value the row that it was first seen in; empty as long as nothing is on disk.
     rows: Vec<u64>,
-    grants: Vec<Grant>,
+    /// None where nothing is held.
+    held: Option<Grant>,
 }
 
 impl Seen {
     fn new(schema: SchemaRef) -> Result<Self> {
         let values = table(&schema)?;
-        Ok(Self { schema, values, places: Vec::new(), rows: Vec::new(), grants: Vec::new() })
+        Ok(Self { schema, values, places: Vec::new(), rows: Vec::new(), held: None })
     }
 
     fn schema(&self) -> SchemaRef {
@@ -211,17 +214,7 @@ impl Seen {
     /// Whether the budget has no room for what it holds, with what a table takes that grows.
     fn is_refused(&mut self, room: &Room) -> bool {
         let bytes = 2 * self.values.size() + size_of::<u64>() * self.rows.capacity();
-        let granted = self.grants.iter().map(Grant::bytes).sum();
-        match bytes.checked_sub(granted) {
-            None | Some(0) => false,
-            Some(more) => match room.budget.ask_with_room(granted, more) {
-                Some(grant) => {
-                    self.grants.push(grant);
-                    false
-                }
-                None => true,
-            },
-        }
+        !self.held.get_or_insert_with(|| room.budget.insist(0)).ask(bytes)
     }
 
     /// All values with their rows, which are forgotten.
@@ -238,7 +231,7 @@ impl Seen {
         self.values = table(&self.schema)?;
         self.rows = Vec::new();
         self.places = Vec::new();
-        self.grants.clear();
+        self.held = None;
         Ok(())
     }
 }

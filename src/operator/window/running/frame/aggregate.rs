@@ -67,8 +67,8 @@ impl Framed for Aggregate {
         self.takes_away
     }
 
-    fn value(&mut self, frame: &Range<usize>) -> Result<ScalarValue> {
-        if frame.is_empty() { Ok(self.none.clone()) } else { self.accumulator.evaluate() }
+    fn value(&mut self, frame: &Range<usize>) -> Result<Option<ScalarValue>> {
+        if frame.is_empty() { Ok(Some(self.none.clone())) } else { self.accumulator.evaluate().map(Some) }
     }
 
     /// With what a table or a list of values takes while it grows.

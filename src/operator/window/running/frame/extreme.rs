@@ -130,12 +130,12 @@ impl Framed for Extreme {
         true
     }
 
-    fn value(&mut self, frame: &Range<usize>) -> Result<ScalarValue> {
+    fn value(&mut self, frame: &Range<usize>) -> Result<Option<ScalarValue>> {
         while self.first()?.is_some_and(|(row, _)| *row < frame.start as u64) {
             self.front.pop_front();
         }
         let value = self.first()?.map(|(_, value)| value.clone());
-        Ok(value.unwrap_or_else(|| self.none.clone()))
+        Ok(Some(value.unwrap_or_else(|| self.none.clone())))
     }
 
     fn bytes(&self) -> usize {
@@ -223,7 +223,8 @@ mod tests {
             entered = *end;
             let frame = values[*start..*end].iter().flatten();
             let expected = if beyond == Ordering::Less { frame.min() } else { frame.max() };
-            assert_eq!(extreme.value(&(*start..*end)).unwrap(), ScalarValue::Int64(expected.copied()));
+            let found = extreme.value(&(*start..*end)).unwrap();
+            assert_eq!(found, Some(ScalarValue::Int64(expected.copied())));
         }
         room.figures.spill.spill_file_count.value()
     }

@@ -6,6 +6,8 @@
 //!               └──── frame of row j ───┘   └ wait for it  (a log, of which the frame itself is no part: log.rs)
 //!                 │
 //!                 ├─ aggregates add rows as they come in, and take them away as they go        (aggregate.rs)
+//!                 ├─ medians and quantiles keep numbers in their order, or what happens on disk   (ranked)
+//!                 ├─ distinct aggregates and mode count the values, or write down what happens     (counted)
 //!                 ├─ min, max keep the values that may be the least or greatest one still      (extreme.rs)
 //!                 └─ first_value and the like look at one row, lag and lead at a frame of one  (pick.rs)
 //! ```
@@ -14,15 +16,19 @@
 
 mod aggregate;
 mod bounds;
+mod counted;
 mod distance;
 mod extreme;
 mod groups;
 mod pick;
+mod ranked;
 
 use std::ops::Range;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::physical_expr::window::{StandardWindowExpr, WindowExpr};
@@ -32,15 +38,19 @@ use self::aggregate::Aggregate;
 pub(in crate::operator) use self::aggregate::aggregate_of;
 use self::bounds::Bounds;
 pub(super) use self::bounds::Reach;
+use self::counted::{Counted, counted};
 use self::extreme::Extreme;
 use self::pick::Pick;
+use self::ranked::ranked;
 use super::log::{Cursor, Log, Room};
 use super::parts::Parts;
 use super::values::{Found, Function, Values};
 use crate::error::Error;
+use crate::operator::aggregate::quantile;
 use crate::operator::spill::unnamed;
 
 /// A function over the rows of its frame.
+#[async_trait]
 trait Framed: Send {
     /// A partition begins at that row, with an empty frame.
     fn begin(&mut self, row: usize) -> Result<()>;
@@ -70,8 +80,14 @@ trait Framed: Send {
         false
     }
 
-    /// The value of a frame, whose rows are in. Both bounds are where they were the last time, or behind.
-    fn value(&mut self, frame: &Range<usize>) -> Result<ScalarValue>;
+    /// The value of a frame, whose rows are in. Both bounds are where they were the last time, or behind. None: it is
+    /// known when the partition has ended, as those of all rows to come.
+    fn value(&mut self, frame: &Range<usize>) -> Result<Option<ScalarValue>>;
+
+    /// Adds the values that were not known at once: the partition has ended.
+    async fn late_values(&mut self, _values: &mut Values) -> Result<()> {
+        Ok(())
+    }
 
     /// The bytes it holds, but for those in a log.
     fn bytes(&self) -> usize;
@@ -82,13 +98,15 @@ pub(super) struct Member {
     arguments: Vec<Arc<dyn PhysicalExpr>>,
     framed: Box<dyn Framed>,
     found: Found,
+    /// Whether values are known when the partition has ended, from some row on.
+    is_late: bool,
     /// The places of its arguments among the columns of rows that wait; none where it does not see them come.
     columns: Range<usize>,
 }
 
 impl Member {
     /// A function, and the bounds of its frame.
-    pub(super) fn new(function: &Arc<dyn WindowExpr>, room: &Room) -> Result<(Reach, Self)> {
+    pub(super) fn new(function: &Arc<dyn WindowExpr>, schema: &SchemaRef, room: &Room) -> Result<(Reach, Self)> {
         let mut arguments = function.expressions();
         let (reach, framed): (_, Box<dyn Framed>) = match function.as_any().downcast_ref::<StandardWindowExpr>() {
             Some(standard) => {
@@ -98,13 +116,30 @@ impl Member {
             }
             None => {
                 let reach = Reach::new(function.get_window_frame())?;
-                match Extreme::new(function.as_ref(), room)? {
-                    Some(extreme) => (reach, Box::new(extreme)),
-                    None => (reach, Box::new(Aggregate::new(function)?)),
-                }
+                (reach, framed(function, schema, room)?)
             }
         };
-        Ok((reach, Self { arguments, framed, found: Found::default(), columns: 0..0 }))
+        Ok((reach, Self { arguments, framed, found: Found::default(), is_late: false, columns: 0..0 }))
+    }
+
+    /// The value of the next row, whose frame is the one of the row before where it is the `same`.
+    fn find(&mut self, frame: &Range<usize>, same: bool, values: &mut Values) -> Result<()> {
+        if same && !self.is_late && self.found.again(values)? {
+            return Ok(());
+        }
+        match self.framed.value(frame)? {
+            Some(value) => self.found.push(value, 1, values),
+            None => {
+                self.is_late = true;
+                Ok(())
+            }
+        }
+    }
+
+    /// A partition has ended: its last rows get their values.
+    async fn settle(&mut self, values: &mut Values) -> Result<()> {
+        self.found.out(values)?;
+        if std::mem::take(&mut self.is_late) { self.framed.late_values(values).await } else { Ok(()) }
     }
 
     fn arguments(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
@@ -192,9 +227,7 @@ impl Frame {
             self.turn_to(&frame)?;
         }
         for (member, values) in self.members.iter_mut().zip(values) {
-            if !same || !member.found.again(values)? {
-                member.found.push(member.framed.value(&frame)?, 1, values)?;
-            }
+            member.find(&frame, same, values)?;
         }
         self.last = Some(frame);
         Ok(())
@@ -238,29 +271,62 @@ impl Frame {
         Ok(())
     }
 
+    /// The partition has ended.
+    async fn settle(&mut self, values: &mut [Values]) -> Result<()> {
+        self.slide(self.known, true, values)?;
+        for (member, values) in self.members.iter_mut().zip(values) {
+            member.settle(values).await?;
+        }
+        Ok(())
+    }
+
     fn out(&mut self, values: &mut [Values]) -> Result<()> {
         self.members.iter_mut().zip(values).try_for_each(|(member, values)| member.found.out(values))
     }
 }
 
+#[async_trait]
 impl Function for Frame {
-    fn push(&mut self, parts: &Parts, values: &mut [Values]) -> Result<()> {
+    async fn push(&mut self, parts: &Parts, values: &mut [Values]) -> Result<()> {
         let before = self.known;
         self.arrive(parts)?;
         for part in parts.partitions.iter().filter(|part| part.starts_partition) {
-            self.slide(before + part.rows.start, true, values)?;
+            self.known = before + part.rows.start;
+            self.settle(values).await?;
             self.begin()?;
         }
         self.slide(before + parts.batch.num_rows(), false, values)
     }
 
-    fn finish(&mut self, values: &mut [Values]) -> Result<()> {
-        self.slide(self.known, true, values)
+    async fn finish(&mut self, values: &mut [Values]) -> Result<()> {
+        self.settle(values).await
     }
 
     fn bytes(&self) -> usize {
         self.members.iter().map(|member| member.framed.bytes()).sum()
     }
+}
+
+/// The way of an aggregate through its frames. `schema` is that of the rows.
+fn framed(function: &Arc<dyn WindowExpr>, schema: &SchemaRef, room: &Room) -> Result<Box<dyn Framed>> {
+    let aggregate = aggregate_of(function.as_ref()).ok_or_else(|| unexpected("no aggregate"))?;
+    let takes_away = !function.get_window_frame().start_bound.is_unbounded();
+    if let Some(ranked) = ranked(aggregate, takes_away, room)? {
+        return Ok(ranked);
+    }
+    if let Some(counted) = Counted::new(aggregate, takes_away, schema, room)? {
+        return Ok(Box::new(counted));
+    }
+    Ok(match Extreme::new(function.as_ref(), room)? {
+        Some(extreme) => Box::new(extreme),
+        None => Box::new(Aggregate::new(function)?),
+    })
+}
+
+/// Whether a function keeps the values of its frame, and can keep them on disk.
+pub(in crate::operator::window) fn keeps_values(function: &dyn WindowExpr, schema: &SchemaRef) -> Result<bool> {
+    let Some(aggregate) = aggregate_of(function) else { return Ok(false) };
+    Ok(quantile(aggregate).is_some() || counted(aggregate, schema)?.is_some())
 }
 
 /// What no plan of the engine's has.

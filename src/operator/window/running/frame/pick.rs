@@ -164,9 +164,9 @@ impl Framed for Pick {
         self.rows.push(unnamed(columns, counts.true_count())?)
     }
 
-    fn value(&mut self, frame: &Range<usize>) -> Result<ScalarValue> {
+    fn value(&mut self, frame: &Range<usize>) -> Result<Option<ScalarValue>> {
         if frame.is_empty() {
-            return Ok(self.none.clone());
+            return Ok(Some(self.none.clone()));
         }
         if !self.open {
             Self::seek(&self.rows, &mut self.first, frame.start, self.ignores_nulls)?;
@@ -180,7 +180,7 @@ impl Framed for Pick {
             self.stays = value.clone().map(ScalarValue::compacted);
         }
         self.forget();
-        Ok(value.unwrap_or_else(|| self.none.clone()))
+        Ok(Some(value.unwrap_or_else(|| self.none.clone())))
     }
 
     fn bytes(&self) -> usize {
