@@ -14,6 +14,7 @@ use datafusion::parquet::arrow::arrow_writer::{
     ArrowColumnWriter, ArrowLeafColumn, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves,
 };
 use datafusion::parquet::file::writer::SerializedFileWriter;
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, SpillMetrics};
 use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
@@ -22,6 +23,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::columns::on_all;
 use super::options::FileOptions;
+use super::pages::{Factory, PagesOnDisk};
 use crate::memory::{BYTES_OF_ROW, row_bytes};
 
 /// Encoded bytes go to the store in blocks of so many.
@@ -31,9 +33,8 @@ const BLOCK: usize = 1 << 20;
 /// its pages.
 const CHUNK: usize = 1 << 10;
 
-/// A row group has so many bytes for each column at least, unless the budget refuses them, so that what is kept of them
-/// is little beside what is written.
-const LEAST_OF_COLUMN: usize = 16 << 10;
+/// And of each page, in bytes.
+const PLACE_OF_PAGE: usize = 32;
 
 /// So much is counted for a row group without asking, in bytes: to end it would help others little, and make many row
 /// groups of a few rows.
@@ -50,16 +51,18 @@ pub(super) struct ParquetFile {
     encoded: Encoded,
     file: SerializedFileWriter<Encoded>,
     factory: ArrowRowGroupWriterFactory,
+    /// Where pages of the row group in the making are, when they are not in memory.
+    pages: Option<Arc<PagesOnDisk>>,
     /// Those of the row group in the making; none before its first row.
     columns: Vec<ArrowColumnWriter>,
     rows: usize,
     options: FileOptions,
-    most_bytes: usize,
     threads: usize,
     /// What is reserved for the row group in the making.
     held: MemoryReservation,
     /// And for what is kept of those before.
     kept: MemoryReservation,
+    bytes_kept: usize,
 }
 
 impl ParquetFile {
@@ -68,11 +71,17 @@ impl ParquetFile {
         store: Arc<dyn ObjectStore>,
         path: Path,
         options: &FileOptions,
+        metrics: &ExecutionPlanMetricsSet,
         context: &TaskContext,
     ) -> Result<Self> {
         let (schema, properties, encoded) = (Arc::clone(options.schema()), options.properties()?, Encoded::default());
-        let writer = ArrowWriterOptions::new().with_properties(properties);
-        let writer = writer.with_skip_arrow_metadata(options.skips_types());
+        let on_disk = || Arc::new(PagesOnDisk::new(context, SpillMetrics::new(metrics, 0)));
+        let pages = options.has_pages_on_disk().then(on_disk);
+        let mut writer = ArrowWriterOptions::new().with_properties(properties);
+        writer = writer.with_skip_arrow_metadata(options.skips_types());
+        if let Some(pages) = &pages {
+            writer = writer.with_page_store_factory(Arc::new(Factory(Arc::clone(pages))));
+        }
         let writer = ArrowWriter::try_new_with_options(encoded.clone(), Arc::clone(&schema), writer)?;
         let (file, factory) = writer.into_serialized_writer()?;
         let config = context.session_config();
@@ -80,9 +89,22 @@ impl ParquetFile {
         let output = BufWriter::with_capacity(store, path, buffer);
         let held = MemoryConsumer::new("ParquetFile").register(context.memory_pool());
         let (columns, rows, kept, threads) = (Vec::new(), 0, held.new_empty(), config.target_partitions());
-        let most_bytes = options.bytes_of_row_group().max(options.columns() * LEAST_OF_COLUMN);
-        let options = options.clone();
-        Ok(Self { schema, output, encoded, file, factory, columns, rows, options, most_bytes, threads, held, kept })
+        let (options, bytes_kept) = (options.clone(), 0);
+        Ok(Self {
+            schema,
+            output,
+            encoded,
+            file,
+            factory,
+            pages,
+            columns,
+            rows,
+            options,
+            threads,
+            held,
+            kept,
+            bytes_kept,
+        })
     }
 
     /// How large the file would be if it ended here, about, in bytes.
@@ -126,11 +148,12 @@ impl ParquetFile {
 
     /// At so many bytes a row group ends. They grow with what is kept of those before: it stays a part of them.
     fn bytes_of_row_group(&self) -> usize {
-        self.most_bytes.max(4 * self.bytes_kept())
+        self.options.bytes_of_row_group().max(if self.pages.is_some() { 64 } else { 4 } * self.bytes_kept)
     }
 
     async fn encode(&mut self, rows: &RecordBatch, tasks: usize) -> Result<()> {
         if self.columns.is_empty() {
+            self.pages.as_ref().map_or(Ok(()), |pages| pages.begin())?;
             self.columns = self.factory.create_column_writers(self.file.flushed_row_groups().len())?;
         }
         let mut leaves = Vec::with_capacity(self.columns.len());
@@ -154,17 +177,13 @@ impl ParquetFile {
         // Those that there are from the start would be there again at once.
         let always = self.options.compressors(false);
         let compressors = self.options.compressors(self.rows >= self.options.rows_of_page());
-        let held = compressors + self.columns.iter().map(ArrowColumnWriter::memory_size).sum::<usize>();
+        let pages = self.pages.as_ref().map_or(0, |pages| pages.bytes());
+        let held = compressors + pages + self.columns.iter().map(ArrowColumnWriter::memory_size).sum::<usize>();
         if held <= always + UNASKED {
             self.held.resize(held);
             return true;
         }
         self.held.try_resize(held).is_ok()
-    }
-
-    /// The bytes that are kept of the row groups that have ended.
-    fn bytes_kept(&self) -> usize {
-        self.file.flushed_row_groups().len() * self.schema.flattened_fields().len() * CHUNK
     }
 
     async fn end_row_group(&mut self) -> Result<()> {
@@ -184,7 +203,9 @@ impl ParquetFile {
         row_group.close()?;
         self.rows = 0;
         self.held.resize(0);
-        self.kept.try_resize(self.bytes_kept())
+        let pages = self.pages.as_ref().map_or(0, |pages| pages.pages());
+        self.bytes_kept += self.options.columns() * CHUNK + pages * PLACE_OF_PAGE;
+        self.kept.try_resize(self.bytes_kept)
     }
 }
 

@@ -80,7 +80,7 @@ impl FileSink for ParquetFiles {
             ["rows_written", "bytes_written"].map(|name| MetricBuilder::new(&self.metrics).global_counter(name));
         let mut tasks = JoinSet::new();
         while let Some((path, batches)) = files.recv().await {
-            let file = ParquetFile::create(Arc::clone(&store), path, &self.options, context)?;
+            let file = ParquetFile::create(Arc::clone(&store), path, &self.options, &self.metrics, context)?;
             tasks.spawn(write(file, batches));
         }
         while let Some(task) = tasks.join_next().await {

@@ -15,6 +15,17 @@ use crate::error::Error;
 /// A row group of so many bytes is ended where nothing else is told.
 const ROW_GROUP: usize = 32 << 20;
 
+/// A row group in memory has so many bytes for each column at least; where that is more than it may have, pages wait on
+/// disk. With 1,000 columns at 128 MB, row groups of 16 kB a column took 174 MB, and the file kept 50 MB of them.
+const LEAST_IN_MEMORY: usize = 64 << 10;
+
+/// A row group whose pages wait on disk has so many bytes for each column, so that what the file keeps of it until its end
+/// is little beside what is written.
+const COLUMN_ON_DISK: usize = 256 << 10;
+
+/// Such pages have so many bytes at least.
+const LEAST_PAGE: usize = 8 << 10;
+
 /// What the dictionary of a column takes before it has its first value, in bytes.
 const DICTIONARY: usize = 80_000;
 
@@ -75,7 +86,25 @@ impl FileOptions {
 
     /// A row group ends at so many bytes.
     pub(super) fn bytes_of_row_group(&self) -> usize {
+        match self.has_pages_on_disk() {
+            true => self.columns() * COLUMN_ON_DISK,
+            false => self.bytes_in_memory(),
+        }
+    }
+
+    /// A row group in memory may have so many bytes.
+    fn bytes_in_memory(&self) -> usize {
         self.options.global.max_row_group_bytes.as_ref().map_or(ROW_GROUP, |bytes| bytes.get())
+    }
+
+    /// Whether pages of a row group in the making wait on disk.
+    pub(super) fn has_pages_on_disk(&self) -> bool {
+        self.columns() * LEAST_IN_MEMORY > self.bytes_in_memory()
+    }
+
+    /// Pages that wait on disk have so many bytes at most: there is one of each column in memory.
+    fn bytes_of_page(&self) -> usize {
+        LEAST_PAGE.max(2 * self.bytes_in_memory() / self.columns().max(1))
     }
 
     /// What the compressors of a row group take, in bytes; `with_pages` when pages have been made of it.
@@ -90,7 +119,7 @@ impl FileOptions {
 
     /// Whether the columns take more than two row groups, so many bytes each.
     fn are_too_many(&self, bytes: usize) -> bool {
-        self.columns() * bytes > 2 * self.bytes_of_row_group()
+        self.columns() * bytes > 2 * self.bytes_in_memory()
     }
 
     /// The most rows of a row group. Where compressors would be too many, it has one page of each column, compressed one
@@ -115,8 +144,15 @@ impl FileOptions {
         if !self.skips_types() {
             options.arrow_schema(&self.schema);
         }
-        if self.columns() * DICTIONARY > self.bytes_of_row_group() / 2 {
+        if self.columns() * DICTIONARY > self.bytes_in_memory() / 2 {
             options.global.dictionary_enabled = Some(false);
+        }
+        if self.has_pages_on_disk() {
+            options.global.data_pagesize_limit = options.global.data_pagesize_limit.min(self.bytes_of_page());
+            // Of so many small pages, statistics of each would be a good part of the file, and of memory to its end.
+            let statistics = options.global.statistics_enabled.take_if(|of| of == "page");
+            options.global.statistics_enabled =
+                statistics.map(|_| "chunk".into()).or(options.global.statistics_enabled.take());
         }
         if self.is_zstd() && self.are_too_many(ZSTD) {
             options.global.compression = Some("lz4_raw".into());

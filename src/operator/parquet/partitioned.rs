@@ -16,6 +16,7 @@ use datafusion::datasource::physical_plan::{FileSink, FileSinkConfig};
 use datafusion::datasource::sink::DataSink;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType};
 use futures::TryStreamExt;
 use object_store::path::Path;
@@ -36,6 +37,7 @@ pub(crate) struct PartitionedParquet {
     options: FileOptions,
     /// A file is ended when it has this many bytes.
     file_size: u64,
+    metrics: ExecutionPlanMetricsSet,
 }
 
 impl PartitionedParquet {
@@ -48,17 +50,24 @@ impl PartitionedParquet {
             return Ok(None);
         }
         let options = FileOptions::new(&config, sink.parquet_options())?;
-        Ok(options.map(|options| Self { config, options, file_size: u64::MAX }))
+        Ok(options.map(|options| Self {
+            config,
+            options,
+            file_size: u64::MAX,
+            metrics: ExecutionPlanMetricsSet::new(),
+        }))
     }
 
     /// A sink that writes what `sink` would into a folder without partitions, in files of about `bytes` each.
     pub(crate) fn sized(sink: &ParquetFiles, bytes: u64) -> Self {
-        Self { config: sink.config().clone(), options: sink.options().clone(), file_size: bytes }
+        let metrics = ExecutionPlanMetricsSet::new();
+        Self { config: sink.config().clone(), options: sink.options().clone(), file_size: bytes, metrics }
     }
 
     /// The same sink with files of about `bytes` each.
     pub(crate) fn with_file_size(&self, bytes: u64) -> Self {
-        Self { config: self.config.clone(), options: self.options.clone(), file_size: bytes }
+        let metrics = ExecutionPlanMetricsSet::new();
+        Self { config: self.config.clone(), options: self.options.clone(), file_size: bytes, metrics }
     }
 
     pub(crate) fn config(&self) -> &FileSinkConfig {
@@ -102,6 +111,10 @@ impl PartitionedParquet {
 
 #[async_trait]
 impl DataSink for PartitionedParquet {
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
     fn schema(&self) -> &SchemaRef {
         self.config.output_schema()
     }
@@ -127,7 +140,8 @@ impl DataSink for PartitionedParquet {
                     Some((path, file)) if path == folder => file,
                     other => {
                         close(other).await?;
-                        ParquetFile::create(Arc::clone(&store), folder.clone().join(name()), &self.options, context)?
+                        let path = folder.clone().join(name());
+                        ParquetFile::create(Arc::clone(&store), path, &self.options, &self.metrics, context)?
                     }
                 };
                 current.write(&part.project(&columns)?).await?;

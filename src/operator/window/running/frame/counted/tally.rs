@@ -66,7 +66,7 @@ pub(in crate::operator::window::running) fn counted(
 /// That of a function over no rows; `of_each` is the function as [`without_distinct`] has it.
 pub(super) fn tally(kind: &Kind, of_each: &AggregateFunctionExpr, takes_away: bool) -> Result<Box<dyn Tally>> {
     let of = match kind {
-        Kind::Mode(data_type) => return Ok(Box::new(Mode::new(data_type.clone()))),
+        Kind::Mode(data_type) => return Ok(Box::new(Mode::new(data_type.clone(), takes_away))),
         Kind::CountDistinct => Of::Count(0),
         Kind::Distinct if takes_away => Of::Values(of_each.create_sliding_accumulator()?),
         Kind::Distinct => Of::Values(of_each.create_accumulator()?),
@@ -144,7 +144,9 @@ impl Tally for Distinct {
 /// The most frequent value, the smallest of several.
 struct Mode {
     data_type: DataType,
-    /// Values by how often they are there.
+    /// Whether values go.
+    takes_away: bool,
+    /// Values by how often they are there; the best of all where none goes.
     order: BTreeSet<Candidate>,
     /// What the values take beside themselves.
     bytes: usize,
@@ -174,17 +176,27 @@ impl Ord for Key {
 }
 
 impl Mode {
-    fn new(data_type: DataType) -> Self {
-        Self { data_type, order: BTreeSet::new(), bytes: 0, of_parts: Vec::new(), told: None }
+    fn new(data_type: DataType, takes_away: bool) -> Self {
+        Self { data_type, takes_away, order: BTreeSet::new(), bytes: 0, of_parts: Vec::new(), told: None }
     }
 
+    /// Where no value goes, what has been the best stays so until there is a better one.
     fn insert(&mut self, candidate: Candidate) {
+        if !self.takes_away
+            && let Some(best) = self.order.pop_last()
+        {
+            if best > candidate {
+                self.order.insert(best);
+                return;
+            }
+            self.bytes -= beside(&best.1.0.0);
+        }
         self.bytes += beside(&candidate.1.0.0);
         self.order.insert(candidate);
     }
 
     fn remove(&mut self, candidate: &Candidate) {
-        if self.order.remove(candidate) {
+        if self.takes_away && self.order.remove(candidate) {
             self.bytes -= beside(&candidate.1.0.0);
         }
     }
@@ -193,9 +205,7 @@ impl Mode {
 impl Tally for Mode {
     fn change(&mut self, value: &ScalarValue, before: i64, after: i64) -> Result<()> {
         let mut candidate = Candidate(before, Reverse(Key(value.clone().compacted())));
-        if before > 0 {
-            self.remove(&candidate);
-        }
+        self.remove(&candidate);
         candidate.0 = after;
         if after > 0 {
             self.insert(candidate);
@@ -214,7 +224,7 @@ impl Tally for Mode {
     }
 
     fn of_part(&self) -> Box<dyn Tally> {
-        Box::new(Self::new(self.data_type.clone()))
+        Box::new(Self::new(self.data_type.clone(), self.takes_away))
     }
 
     fn news(&mut self) -> Option<(i64, ScalarValue)> {
