@@ -294,3 +294,21 @@ async fn files_in_partitions_keep_the_order_that_was_asked_for() {
         rows.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec()).collect();
     assert!(rows.len() > 16_000 && rows.is_sorted_by(|a, b| a > b));
 }
+
+/// Where a file has so many columns that pages wait on disk, row groups of a size that was asked for became larger.
+#[tokio::test]
+async fn row_groups_of_many_columns_have_the_size_that_was_asked_for() {
+    let (_folder, at) = folder();
+    let columns = (0..40).map(|column| format!("value * {column} AS c{column}")).collect::<Vec<_>>().join(", ");
+    let copy = format!(
+        "COPY (SELECT {columns} FROM generate_series(1, 60000)) TO '{at}/asked.parquet' \
+         OPTIONS (max_row_group_bytes '1000000')"
+    );
+    let ctx = context();
+    run(&ctx, &copy).await.unwrap();
+    let file = std::fs::File::open(format!("{at}/asked.parquet")).unwrap();
+    let reader = datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let groups = reader.metadata().num_row_groups();
+    assert!(groups > 5, "{groups} row groups");
+    assert_eq!(number(&ctx, &format!("SELECT sum(c39) FROM '{at}/asked.parquet'")).await, 39 * 60_000 * 60_001 / 2);
+}

@@ -74,6 +74,8 @@ impl ParquetFile {
         metrics: &ExecutionPlanMetricsSet,
         context: &TaskContext,
     ) -> Result<Self> {
+        let config = context.session_config();
+        let options = options.clone().in_session(&config.options().execution.parquet);
         let (schema, properties, encoded) = (Arc::clone(options.schema()), options.properties()?, Encoded::default());
         let on_disk = || Arc::new(PagesOnDisk::new(context, SpillMetrics::new(metrics, 0)));
         let pages = options.has_pages_on_disk().then(on_disk);
@@ -84,12 +86,11 @@ impl ParquetFile {
         }
         let writer = ArrowWriter::try_new_with_options(encoded.clone(), Arc::clone(&schema), writer)?;
         let (file, factory) = writer.into_serialized_writer()?;
-        let config = context.session_config();
         let buffer = config.options().execution.objectstore_writer_buffer_size;
         let output = BufWriter::with_capacity(store, path, buffer);
         let held = MemoryConsumer::new("ParquetFile").register(context.memory_pool());
         let (columns, rows, kept, threads) = (Vec::new(), 0, held.new_empty(), config.target_partitions());
-        let (options, bytes_kept) = (options.clone(), 0);
+        let bytes_kept = 0;
         Ok(Self {
             schema,
             output,

@@ -2,7 +2,7 @@
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
-use datafusion::config::TableParquetOptions;
+use datafusion::config::{ParquetOptions, TableParquetOptions};
 use datafusion::datasource::file_format::write::get_writer_schema;
 use datafusion::datasource::physical_plan::FileSinkConfig;
 use datafusion::parquet::file::metadata::SortingColumn;
@@ -40,6 +40,8 @@ pub(super) struct FileOptions {
     schema: SchemaRef,
     options: TableParquetOptions,
     sorting: Option<Vec<SortingColumn>>,
+    /// Whether pages of a row group in the making wait on disk.
+    has_pages_on_disk: bool,
 }
 
 impl FileOptions {
@@ -49,7 +51,7 @@ impl FileOptions {
     pub(super) fn new(config: &FileSinkConfig, options: &TableParquetOptions) -> Result<Option<Self>> {
         check(options)?;
         let schema = get_writer_schema(config);
-        let this = Self { schema, options: options.clone(), sorting: None };
+        let this = Self { schema, options: options.clone(), sorting: None, has_pages_on_disk: false };
         Ok((!options.global.content_defined_chunking.enabled).then_some(this))
     }
 
@@ -66,6 +68,15 @@ impl FileOptions {
             sorting.collect::<Option<Vec<_>>>()
         });
         self.sorting = columns.flatten();
+        self
+    }
+
+    /// The same in a session of those options: where there are many columns, pages wait on disk, unless the query asks for
+    /// row groups of a size of its own.
+    pub(super) fn in_session(mut self, session: &ParquetOptions) -> Self {
+        let asked = &self.options.global.max_row_group_bytes;
+        let is_asked = asked.is_some() && *asked != session.max_row_group_bytes;
+        self.has_pages_on_disk = !is_asked && self.columns() * LEAST_IN_MEMORY > self.bytes_in_memory();
         self
     }
 
@@ -86,7 +97,7 @@ impl FileOptions {
 
     /// A row group ends at so many bytes.
     pub(super) fn bytes_of_row_group(&self) -> usize {
-        match self.has_pages_on_disk() {
+        match self.has_pages_on_disk {
             true => self.columns() * COLUMN_ON_DISK,
             false => self.bytes_in_memory(),
         }
@@ -99,7 +110,7 @@ impl FileOptions {
 
     /// Whether pages of a row group in the making wait on disk.
     pub(super) fn has_pages_on_disk(&self) -> bool {
-        self.columns() * LEAST_IN_MEMORY > self.bytes_in_memory()
+        self.has_pages_on_disk
     }
 
     /// Pages that wait on disk have so many bytes at most: there is one of each column in memory.
@@ -147,7 +158,7 @@ impl FileOptions {
         if self.columns() * DICTIONARY > self.bytes_in_memory() / 2 {
             options.global.dictionary_enabled = Some(false);
         }
-        if self.has_pages_on_disk() {
+        if self.has_pages_on_disk {
             options.global.data_pagesize_limit = options.global.data_pagesize_limit.min(self.bytes_of_page());
             // Of so many small pages, statistics of each would be a good part of the file, and of memory to its end.
             let statistics = options.global.statistics_enabled.take_if(|of| of == "page");
