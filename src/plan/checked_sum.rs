@@ -59,7 +59,8 @@ fn check(function: &mut Arc<AggregateUDF>, args: &[Expr], schema: &DFSchema) -> 
     Ok(true)
 }
 
-/// The sum of BIGINTs, signed or not. DISTINCT sums are the engine's.
+/// The sum of BIGINTs, signed or not. DISTINCT sums are the engine's, but for those over window frames that keep their
+/// values in `operator::window`, which are sums of each value once.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct CheckedSum {
     engines: Arc<AggregateUDF>,

@@ -156,6 +156,7 @@ impl ParquetFile {
         if self.columns.is_empty() {
             self.pages.as_ref().map_or(Ok(()), |pages| pages.begin())?;
             self.columns = self.factory.create_column_writers(self.file.flushed_row_groups().len())?;
+            self.pages.as_ref().inspect(|pages| pages.has_begun());
         }
         let mut leaves = Vec::with_capacity(self.columns.len());
         for (field, column) in self.schema.fields().iter().zip(rows.columns()) {

@@ -36,7 +36,7 @@ const PAGE: usize = 128;
 pub(super) struct PagesOnDisk {
     disk: Arc<DiskManager>,
     metrics: SpillMetrics,
-    /// That of the row group in the making.
+    /// That of the row group that begins.
     current: Mutex<Option<Arc<PageFile>>>,
     pages: AtomicUsize,
 }
@@ -55,6 +55,11 @@ impl PagesOnDisk {
         let written = Mutex::new(Written { writer: file.open_writer()?, length: 0, reader: None });
         *self.current.lock() = Some(Arc::new(PageFile { file, written, metrics: self.metrics.clone() }));
         Ok(())
+    }
+
+    /// All columns of the row group have their pages.
+    pub(super) fn has_begun(&self) {
+        *self.current.lock() = None;
     }
 
     /// What is held for the pages of the row group, in bytes.

@@ -180,3 +180,36 @@ async fn frames_whose_values_are_kept_go_to_disk() {
         assert_eq!(table.rows_of(&wrong).await, [""; 0], "{frame}");
     }
 }
+
+/// Seen backward, a frame that begins behind all values of the type is empty, and rows with NULL that frames before and
+/// after it have were still in: they counted for it.
+#[tokio::test]
+async fn an_empty_frame_between_others_has_the_value_of_no_rows() {
+    let rows = (0..8_000).map(|i| (Some(i % 2), Some(i % 3), Some(i * 31 % 1000))).collect();
+    let table = Table { rows, partitions: 2, input_rows: 64, batch_size: 64, memory: 60_000 };
+    let rows = "(SELECT *, CASE WHEN id IN (7, 8) THEN 9223372036854775800 + id - 3 WHEN id % 10 > 1 THEN NULL ELSE id END \
+                AS o FROM t)";
+    for function in
+        ["median(v)", "quantile_cont(id, 0.3)", "count(DISTINCT id)", "sum(DISTINCT id)", "mode(v)", "max(v)"]
+    {
+        let window = "PARTITION BY k ORDER BY o RANGE BETWEEN 5 FOLLOWING AND UNBOUNDED FOLLOWING";
+        // Of rows behind such a frame, which have NULL, the engine's frames are empty as well.
+        let sql = format!(
+            "SELECT id, m FROM (SELECT id, o, {function} OVER ({window}) AS m FROM {rows}) WHERE o IS NOT NULL"
+        );
+        assert!(table.check(&sql, "SpillingWindowExec").await > 0, "{function} did not spill");
+    }
+}
+
+/// What a NaN had left in a sum stayed there when it had gone.
+#[tokio::test]
+async fn a_nan_that_has_left_the_frame_is_forgotten() {
+    let table =
+        Table { rows: vec![(None, None, None); 5], partitions: 1, input_rows: 5, batch_size: 64, memory: 1_000_000 };
+    let rows = "VALUES (1, 'NaN'::DOUBLE), (2, NULL), (3, NULL), (4, 1.0), (5, 2.0)";
+    let sql = format!(
+        "SELECT avg(DISTINCT x) OVER (ORDER BY i ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS a FROM ({rows}) AS r(i, x)"
+    );
+    let rows = table.rows_of(&format!("SELECT sum(a) AS s, count(a) AS n FROM ({sql}) WHERE NOT isnan(a)")).await;
+    assert_eq!(rows, table.rows_of("SELECT 2.5::DOUBLE AS s, 2 AS n").await);
+}

@@ -11,9 +11,7 @@ use datafusion::common::{Result, ScalarValue};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_expr::PhysicalSortExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
-use datafusion::physical_expr::window::{
-    PlainAggregateWindowExpr, SlidingAggregateWindowExpr, StandardWindowExpr, WindowExpr,
-};
+use datafusion::physical_expr::window::{PlainAggregateWindowExpr, StandardWindowExpr, WindowExpr};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::windows::WindowUDFExpr;
@@ -228,11 +226,8 @@ fn backward(function: &Arc<dyn WindowExpr>, input: &SchemaRef) -> Result<Option<
 fn reversed(function: &dyn WindowExpr, aggregate: &AggregateFunctionExpr) -> Arc<dyn WindowExpr> {
     let order: Vec<_> = function.order_by().iter().map(PhysicalSortExpr::reverse).collect();
     let frame = Arc::new(function.get_window_frame().reverse());
-    let (aggregate, partition) = (Arc::new(aggregate.clone()), function.partition_by());
-    match frame.is_ever_expanding() {
-        true => Arc::new(PlainAggregateWindowExpr::new(aggregate, partition, &order, frame, None)),
-        false => Arc::new(SlidingAggregateWindowExpr::new(aggregate, partition, &order, frame, None)),
-    }
+    // It ended with the partition, so that now it begins there.
+    Arc::new(PlainAggregateWindowExpr::new(Arc::new(aggregate.clone()), function.partition_by(), &order, frame, None))
 }
 
 /// The rows of `rows`, each batch from the last to the first.

@@ -36,7 +36,8 @@ impl Aggregate {
     }
 }
 
-fn accumulator(aggregate: &AggregateFunctionExpr, takes_away: bool) -> Result<Box<dyn Accumulator>> {
+/// One that rows can be taken away from, where they leave.
+pub(super) fn accumulator(aggregate: &AggregateFunctionExpr, takes_away: bool) -> Result<Box<dyn Accumulator>> {
     match takes_away {
         true => aggregate.create_sliding_accumulator(),
         false => aggregate.create_accumulator(),

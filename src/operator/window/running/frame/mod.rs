@@ -80,8 +80,8 @@ trait Framed: Send {
         false
     }
 
-    /// The value of a frame, whose rows are in. Both bounds are where they were the last time, or behind. None: it is
-    /// known when the partition has ended, as those of all rows to come.
+    /// The value of a frame, whose rows are in. Both bounds are where they were the last time, or behind; but an empty
+    /// frame may lie anywhere, and the rows of the one before be in still, where none leaves. None: it is known when the partition has ended, as those of all rows to come.
     fn value(&mut self, frame: &Range<usize>) -> Result<Option<ScalarValue>>;
 
     /// Adds the values that were not known at once: the partition has ended.
@@ -239,6 +239,11 @@ impl Frame {
             self.leave(self.entering.row)?;
             (self.entering.row, self.leaving.row) = (frame.end, frame.end);
         } else {
+            if frame.start > self.entering.row {
+                // The frame lies ahead of all rows so far: those in between are never in.
+                self.leave(self.entering.row)?;
+                (self.entering.row, self.leaving.row) = (frame.start, frame.start);
+            }
             self.enter(frame.end)?;
             self.leave(frame.start)?;
         }

@@ -13,6 +13,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Range;
 
 use datafusion::arrow::array::UInt32Array;
 use datafusion::arrow::compute::take_record_batch;
@@ -34,6 +35,9 @@ const PARTS: usize = if cfg!(test) { 4 } else { 32 };
 /// So many rows are written at once, for each part.
 const ROWS: usize = if cfg!(test) { 64 } else { 1024 };
 
+/// What one level holds: changes that wait to be split, with their copy, and what is told of them.
+const BUFFERS: usize = 3 * WAITING_BYTES;
+
 const SEED: u64 = 0x434F_554E_5445_4421;
 
 /// Values that come and go from the time on that their counts did not fit.
@@ -41,11 +45,13 @@ pub(super) struct Disk {
     room: Room,
     parts: Parts,
     asked: usize,
+    /// Rows whose frame was empty while values were in, between frames that were not: they follow one another.
+    of_none: Range<usize>,
 }
 
 impl Disk {
     pub(super) fn new(room: &Room) -> Result<Self> {
-        Ok(Self { room: room.clone(), parts: Parts::new(room, 0)?, asked: 0 })
+        Ok(Self { room: room.clone(), parts: Parts::new(room, 0)?, asked: 0, of_none: 0..0 })
     }
 
     /// A value is there so many times more, or less.
@@ -53,9 +59,18 @@ impl Disk {
         self.parts.push(Change { when: self.asked, number: by, value })
     }
 
-    /// The next row has the value of what is there now.
-    pub(super) fn ask(&mut self) {
+    /// The next row has the value of what is there now, or of no rows.
+    pub(super) fn ask(&mut self, of_none: bool) {
+        if of_none {
+            let start = if self.of_none.is_empty() { self.asked } else { self.of_none.start };
+            self.of_none = start..self.asked + 1;
+        }
         self.asked += 1;
+    }
+
+    /// Which rows have that of no rows.
+    pub(super) fn of_none(&self) -> Range<usize> {
+        self.of_none.clone()
     }
 
     /// How many rows have.
@@ -65,7 +80,7 @@ impl Disk {
 
     /// What it holds.
     pub(super) fn bytes(&self) -> usize {
-        3 * WAITING_BYTES
+        BUFFERS
     }
 
     /// All that happened, as `whole` has to know it.
@@ -117,6 +132,7 @@ fn split(
     level: usize,
 ) -> BoxFuture<'static, Result<Reader>> {
     async move {
+        let _buffers = room.budget.insist(BUFFERS);
         let mut parts = Parts::new(&room, level as u64)?;
         for segment in part {
             let rows = segment.read()?;

@@ -40,6 +40,8 @@ pub(super) struct Counted {
     room: Room,
     counts: Counts,
     tally: Box<dyn Tally>,
+    /// The value of no rows.
+    none: ScalarValue,
     held: Grant,
     disk: Option<Disk>,
 }
@@ -62,6 +64,7 @@ impl Counted {
             room: room.clone(),
             counts: Counts::default(),
             tally,
+            none: aggregate.default_value(aggregate.field().data_type())?,
             held: room.budget.insist(0),
             disk: None,
         }))
@@ -86,6 +89,19 @@ impl Counted {
             }
             let (before, after) = self.counts.change(&value, by)?;
             self.tally.change(&value, before, after)?;
+        }
+        Ok(())
+    }
+
+    /// The value for some rows, but for those `of_none`.
+    fn push(&mut self, rows: Range<usize>, of_none: &Range<usize>, found: &mut Found, to: &mut Values) -> Result<()> {
+        let start = of_none.start.clamp(rows.start, rows.end);
+        let end = of_none.end.clamp(start, rows.end);
+        let value = self.tally.value()?;
+        for (value, rows) in [(&value, start - rows.start), (&self.none, end - start), (&value, rows.end - end)] {
+            if rows > 0 {
+                found.push(value.clone(), rows, to)?;
+            }
         }
         Ok(())
     }
@@ -127,31 +143,33 @@ impl Framed for Counted {
         self.takes_away
     }
 
-    fn value(&mut self, _: &Range<usize>) -> Result<Option<ScalarValue>> {
+    fn value(&mut self, frame: &Range<usize>) -> Result<Option<ScalarValue>> {
         match &mut self.disk {
             Some(disk) => {
-                disk.ask();
+                // Where rows leave, none is in.
+                disk.ask(frame.is_empty() && !self.takes_away);
                 Ok(None)
             }
+            None if frame.is_empty() => Ok(Some(self.none.clone())),
             None => self.tally.value().map(Some),
         }
     }
 
     async fn late_values(&mut self, values: &mut Values) -> Result<()> {
         let Some(disk) = self.disk.take() else { return Ok(()) };
-        let asked = disk.asked();
+        let (asked, of_none) = (disk.asked(), disk.of_none());
         let mut changes = disk.finish(self.tally.as_ref()).await?;
         let (mut found, mut row) = (Found::default(), 0);
         while let Some((part, change)) = changes.next()? {
             // What happened since the row before was asked for.
             if change.when > row {
-                found.push(self.tally.value()?, change.when - row, values)?;
+                self.push(row..change.when, &of_none, &mut found, values)?;
                 row = change.when;
                 tokio::task::coop::consume_budget().await;
             }
             self.tally.merge(part, change)?;
         }
-        found.push(self.tally.value()?, asked - row, values)?;
+        self.push(row..asked, &of_none, &mut found, values)?;
         found.out(values)
     }
 

@@ -10,6 +10,7 @@ use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::Accumulator;
 use datafusion::physical_expr::aggregate::{AggregateExprBuilder, AggregateFunctionExpr};
 
+use super::super::aggregate::accumulator;
 use super::changes::Change;
 use crate::error::Error;
 use crate::operator::window::running::values::beside;
@@ -68,8 +69,7 @@ pub(super) fn tally(kind: &Kind, of_each: &AggregateFunctionExpr, takes_away: bo
     let of = match kind {
         Kind::Mode(data_type) => return Ok(Box::new(Mode::new(data_type.clone(), takes_away))),
         Kind::CountDistinct => Of::Count(0),
-        Kind::Distinct if takes_away => Of::Values(of_each.create_sliding_accumulator()?),
-        Kind::Distinct => Of::Values(of_each.create_accumulator()?),
+        Kind::Distinct => Of::Values(Box::new(OfEach::new(of_each.clone(), takes_away)?)),
     };
     Ok(Box::new(Distinct { of, news: None }))
 }
@@ -89,11 +89,41 @@ struct Distinct {
 
 enum Of {
     Count(i64),
-    Values(Box<dyn Accumulator>),
+    Values(Box<OfEach>),
     /// A part of the values: the whole has to know what comes and what goes, and for some functions the values.
     Part {
         values: bool,
     },
+}
+
+/// The function over values that are each there once.
+struct OfEach {
+    function: AggregateFunctionExpr,
+    takes_away: bool,
+    accumulator: Box<dyn Accumulator>,
+    count: usize,
+}
+
+impl OfEach {
+    fn new(function: AggregateFunctionExpr, takes_away: bool) -> Result<Self> {
+        let accumulator = accumulator(&function, takes_away)?;
+        Ok(Self { function, takes_away, accumulator, count: 0 })
+    }
+
+    fn add(&mut self, value: &ScalarValue) -> Result<()> {
+        self.count += 1;
+        self.accumulator.update_batch(&[value.to_array()?])
+    }
+
+    /// What a NaN, or rounding, has left in a sum goes with the last value.
+    fn take_away(&mut self, value: &ScalarValue) -> Result<()> {
+        self.count = self.count.saturating_sub(1);
+        match self.count {
+            0 => self.accumulator = accumulator(&self.function, self.takes_away)?,
+            _ => self.accumulator.retract_batch(&[value.to_array()?])?,
+        }
+        Ok(())
+    }
 }
 
 impl Distinct {
@@ -101,8 +131,8 @@ impl Distinct {
         let by = if is_first { 1 } else { -1 };
         match &mut self.of {
             Of::Count(count) => *count += by,
-            Of::Values(accumulator) if is_first => accumulator.update_batch(&[value.to_array()?])?,
-            Of::Values(accumulator) => accumulator.retract_batch(&[value.to_array()?])?,
+            Of::Values(of_each) if is_first => of_each.add(value)?,
+            Of::Values(of_each) => of_each.take_away(value)?,
             Of::Part { values: true } => self.news = Some((by, value.clone())),
             Of::Part { values: false } => self.news = Some((by, ScalarValue::Null)),
         }
@@ -118,7 +148,7 @@ impl Tally for Distinct {
     fn value(&mut self) -> Result<ScalarValue> {
         match &mut self.of {
             Of::Count(count) => Ok(ScalarValue::Int64(Some(*count))),
-            Of::Values(accumulator) => accumulator.evaluate(),
+            Of::Values(of_each) => of_each.accumulator.evaluate(),
             Of::Part { .. } => Err(Error::internal("a part of a function has no value").into()),
         }
     }

@@ -175,10 +175,13 @@ impl<T: ArrowPrimitiveType> Framed for Ranked<T> {
         self.takes_away
     }
 
-    fn value(&mut self, _: &Range<usize>) -> Result<Option<ScalarValue>> {
+    fn value(&mut self, frame: &Range<usize>) -> Result<Option<ScalarValue>> {
         if let Some(disk) = &mut self.disk {
-            disk.ask(self.share)?;
+            disk.ask(self.share, frame.is_empty())?;
             return Ok(None);
+        }
+        if frame.is_empty() {
+            return ScalarValue::try_from(&self.data_type).map(Some);
         }
         let wanted = Wanted::of(self.share, self.numbers.len());
         let found = self.numbers.at(wanted.low).zip(self.numbers.at(wanted.high));
@@ -254,11 +257,11 @@ impl<T: ArrowPrimitiveType> Disk<T> {
         self.events.push(event)
     }
 
-    fn ask(&mut self, share: f64) -> Result<()> {
-        self.counts.push(self.len as u64)?;
-        if self.len == 0 {
-            return Ok(());
+    fn ask(&mut self, share: f64, of_none: bool) -> Result<()> {
+        if of_none || self.len == 0 {
+            return self.counts.push(0);
         }
+        self.counts.push(self.len as u64)?;
         let wanted = Wanted::of(share, self.len);
         self.push(Event::Asks(wanted.low))?;
         if wanted.low == wanted.high { Ok(()) } else { self.push(Event::Asks(wanted.high)) }
