@@ -80,8 +80,10 @@ trait Framed: Send {
         false
     }
 
-    /// The value of a frame, whose rows are in. Both bounds are where they were the last time, or behind; but an empty
-    /// frame may lie anywhere, and the rows of the one before be in still, where none leaves. None: it is known when the partition has ended, as those of all rows to come.
+    /// The value of a frame, whose rows are in. Both bounds are where they were the last time, or behind. Only an empty frame
+    /// may lie anywhere: where no rows leave, those of frames before it are in still.
+    ///
+    /// None: it is known when the partition has ended, as those of all rows to come.
     fn value(&mut self, frame: &Range<usize>) -> Result<Option<ScalarValue>>;
 
     /// Adds the values that were not known at once: the partition has ended.
