@@ -1,8 +1,11 @@
 //! Batches from the bytes of a spill file.
 #![allow(unsafe_code)]
 
+use std::ptr::NonNull;
+use std::sync::Arc;
+
 use datafusion::arrow::array::{ArrayData, make_array};
-use datafusion::arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
+use datafusion::arrow::buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::ipc::reader::StreamDecoder;
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
@@ -10,7 +13,22 @@ use datafusion::common::Result;
 
 use crate::error::Error;
 
-/// The batch in `encoded`, each of whose buffers is its own.
+/// Buffers of fewer bytes lie together: a thousand columns of sixty rows would be a thousand allocations of half a
+/// kilobyte, and as the batches of many readers come and go, the allocator's pages stay, each with a few of them.
+const SMALL: usize = 4 << 10;
+
+/// What any type of values is aligned to, in bytes.
+const ALIGNED: usize = 64;
+
+/// The batch in `encoded`, each of whose buffers is its own, as far as counts of memory go.
+///
+/// What was not compressed is decoded into slices of one buffer, which every count of memory that goes by arrays takes
+/// once for each of them.
+///
+/// ```text
+/// large buffers  ▒▒▒▒▒▒▒▒  ▒▒▒▒▒▒▒▒    an allocation each
+/// small ones     ▒▒·▒·▒▒·▒▒·▒·         one for all of them, which goes with the last
+/// ```
 ///
 /// The caller has compared the checksum of these bytes with that of what [`encode`](super::encode) has made of a
 /// valid batch in this process: nothing in them is looked at twice.
@@ -22,20 +40,19 @@ pub(crate) fn decode(encoded: Vec<u8>) -> Result<RecordBatch> {
     Ok(in_own_buffers(&batch)?)
 }
 
-/// The same rows, each buffer of which is its own.
+/// The same rows, each buffer of which counts as its own.
 pub(super) fn in_own_buffers(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let columns = batch.columns().iter().map(|column| make_array(alone(&column.to_data()))).collect();
+    let columns: Vec<_> = batch.columns().iter().map(|column| column.to_data()).collect();
+    let mut small = SmallBuffers::of(&columns);
+    let columns = columns.iter().map(|column| make_array(alone(column, &mut small))).collect();
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(batch.schema(), columns, &options)
 }
 
 /// The same values, without the bytes of their neighbours.
-///
-/// What was not compressed is decoded into slices of one buffer, which every count of memory that goes by arrays takes
-/// once for each of them.
-fn alone(data: &ArrayData) -> ArrayData {
+fn alone(data: &ArrayData, small: &mut SmallBuffers) -> ArrayData {
     let nulls = data.nulls().map(|nulls| {
-        let bits = BooleanBuffer::new(copy(nulls.buffer()), nulls.offset(), nulls.len());
+        let bits = BooleanBuffer::new(small.place(nulls.buffer()), nulls.offset(), nulls.len());
         // SAFETY: the same bits have as many zeros.
         unsafe { NullBuffer::new_unchecked(bits, nulls.null_count()) }
     });
@@ -43,10 +60,51 @@ fn alone(data: &ArrayData) -> ArrayData {
         .len(data.len())
         .offset(data.offset())
         .nulls(nulls)
-        .buffers(data.buffers().iter().map(copy).collect())
-        .child_data(data.child_data().iter().map(alone).collect());
+        .buffers(data.buffers().iter().map(|buffer| small.place(buffer)).collect())
+        .child_data(data.child_data().iter().map(|child| alone(child, small)).collect());
     // SAFETY: only the places of the bytes are others than in `data`, which is valid.
     unsafe { builder.build_unchecked() }
+}
+
+/// Copies of the small buffers of a batch, in one allocation.
+struct SmallBuffers {
+    bytes: Arc<MutableBuffer>,
+    /// Where the next of them lies.
+    next: usize,
+}
+
+impl SmallBuffers {
+    fn of(columns: &[ArrayData]) -> Self {
+        let mut size = 0;
+        let mut measure = |buffer: &Buffer| size += buffer.len().next_multiple_of(ALIGNED);
+        columns.iter().for_each(|column| each_small(column, &mut measure));
+        let mut bytes = MutableBuffer::with_capacity(size);
+        let mut copy = |buffer: &Buffer| {
+            bytes.extend_from_slice(buffer);
+            bytes.extend_zeros(buffer.len().next_multiple_of(ALIGNED) - buffer.len());
+        };
+        columns.iter().for_each(|column| each_small(column, &mut copy));
+        Self { bytes: Arc::new(bytes), next: 0 }
+    }
+
+    /// Where the bytes of `buffer` lie from now on. Small ones come in the order in which they were copied.
+    fn place(&mut self, buffer: &Buffer) -> Buffer {
+        if buffer.len() >= SMALL {
+            return copy(buffer);
+        }
+        let begin = self.next;
+        self.next += buffer.len().next_multiple_of(ALIGNED);
+        let Some(bytes) = self.bytes.get(begin..begin + buffer.len()) else { return copy(buffer) };
+        // SAFETY: so many bytes lie there as long as their owner is, and nobody writes to them.
+        unsafe { Buffer::from_custom_allocation(NonNull::from(bytes).cast(), bytes.len(), self.bytes.clone()) }
+    }
+}
+
+/// The small buffers of an array, in the order in which [`alone`] places them.
+fn each_small(data: &ArrayData, see: &mut impl FnMut(&Buffer)) {
+    let nulls = data.nulls().map(|nulls| nulls.buffer());
+    nulls.into_iter().chain(data.buffers()).filter(|buffer| buffer.len() < SMALL).for_each(&mut *see);
+    data.child_data().iter().for_each(|child| each_small(child, see));
 }
 
 /// Decompressed buffers are alone already.
@@ -60,8 +118,6 @@ fn copy(buffer: &Buffer) -> Buffer {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use datafusion::arrow::array::{Array, DictionaryArray, Int64Array, ListArray, StringViewArray};
     use datafusion::arrow::datatypes::Int32Type;
 

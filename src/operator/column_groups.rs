@@ -194,6 +194,10 @@ impl SideBySide {
         let mut columns = Vec::with_capacity(self.schema.fields().len());
         for group in &mut self.groups {
             let Some(batch) = group.batch.take() else { continue };
+            if batch.num_rows() == rows {
+                columns.extend_from_slice(batch.columns());
+                continue;
+            }
             columns.extend(batch.slice(0, rows).columns().iter().cloned());
             group.batch = Some(batch.slice(rows, batch.num_rows() - rows));
         }
