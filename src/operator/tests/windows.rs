@@ -213,3 +213,22 @@ async fn a_nan_that_has_left_the_frame_is_forgotten() {
     let rows = table.rows_of(&format!("SELECT sum(a) AS s, count(a) AS n FROM ({sql}) WHERE NOT isnan(a)")).await;
     assert_eq!(rows, table.rows_of("SELECT 2.5::DOUBLE AS s, 2 AS n").await);
 }
+
+/// "Aggregate can not be used as a sliding accumulator": of a partition that fits, frames that end with it were the
+/// engine's, which takes rows out of an aggregate one by one, or, of medians, sorts the frame of every row.
+#[tokio::test]
+async fn frames_that_end_with_a_partition_that_fits_are_found_from_its_end() {
+    let rows: Vec<_> = (0..900).map(|i| (Some(i % 5), Some(i % 3), (i % 4 > 0).then_some(i * 31 % 100))).collect();
+    for memory in [60_000, 10_000_000] {
+        let table = Table { rows: rows.clone(), partitions: 2, input_rows: 64, batch_size: 64, memory };
+        for function in ["avg(DISTINCT v)", "median(v)", "mode(v)", "bit_and(v)", "bool_or(v > 90)", "bit_or(v)"] {
+            let ahead = format!(
+                "{function} OVER (PARTITION BY k ORDER BY id ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)"
+            );
+            let back = format!("{function} OVER (PARTITION BY k ORDER BY id DESC)");
+            let wrong =
+                format!("SELECT id FROM (SELECT id, {ahead} AS a, {back} AS b FROM t) WHERE a IS DISTINCT FROM b");
+            assert_eq!(table.rows_of(&wrong).await, [""; 0], "{function}, {memory} bytes");
+        }
+    }
+}

@@ -7,6 +7,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::ExecutionPlanProperties;
 use datafusion::physical_plan::windows::WindowAggExec;
 
+use super::backward::Backward;
 use super::stream::Windows;
 use crate::operator::stand_in::{Execution, StandIn};
 
@@ -36,7 +37,9 @@ impl StandIn for PartitionWindows {
 
     fn rows(&self, execution: Execution<'_>) -> Result<SendableRecordBatchStream> {
         let (input, task) = execution.begin()?;
+        let backward = Backward::of(self.0.window_expr(), &self.0.input().schema())?;
         let windows = Windows {
+            backward,
             window: Arc::clone(&self.0),
             loan: task.loan(),
             context: task.context,

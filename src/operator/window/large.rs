@@ -3,27 +3,25 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, UInt64Array};
-use datafusion::arrow::compute::{concat_batches, take_record_batch};
-use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_expr::PhysicalSortExpr;
-use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
-use datafusion::physical_expr::window::{PlainAggregateWindowExpr, StandardWindowExpr, WindowExpr};
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
+use datafusion::physical_expr::window::{StandardWindowExpr, WindowExpr};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::windows::WindowUDFExpr;
 use futures::{StreamExt, TryStreamExt};
 
+use super::backward::{backward, turn, turned};
 use super::evaluated::REPEATED_BYTES;
 use super::numbered::Numbered;
-use super::running::{Running, aggregate_of, can_run, keeps_values};
+use super::running::{aggregate_of, can_run};
 use super::stream::Windows;
 use super::whole::{Whole, whole};
 use crate::error::Error;
-use crate::operator::aggregate::{Sorted, collects, values_only};
+use crate::operator::aggregate::{Sorted, values_only};
 use crate::operator::spill::{Loan, Segment, Spool, batches_of, rows_of, unnamed};
 
 /// How the values of one function are found, and the place of its column among those found the same way.
@@ -123,7 +121,7 @@ impl LargePartition {
         let backward = self.read_backward().await?;
         let segments = self.rows.take();
         let rows = rows_of(segments, self.input(), self.windows.loan.share());
-        let rows = self.running(self.forward.clone(), false, rows)?;
+        let rows = self.windows.running(Arc::clone(&self.windows.loan), self.forward.clone(), false, rows)?;
         let bytes = values.iter().map(ScalarValue::size).sum::<usize>();
         let rows = pieces(rows, REPEATED_BYTES / bytes.max(1));
         let schema = self.windows.schema();
@@ -168,33 +166,15 @@ impl LargePartition {
         self.windows.window.input().schema()
     }
 
-    /// The rows of one partition with the values of functions that are found while they are read.
-    fn running(
-        &self,
-        functions: Vec<Arc<dyn WindowExpr>>,
-        backward: bool,
-        rows: SendableRecordBatchStream,
-    ) -> Result<SendableRecordBatchStream> {
-        if functions.is_empty() {
-            return Ok(rows);
-        }
-        let input = rows.schema();
-        let found = functions.iter().map(|function| function.field()).collect::<Result<Vec<_>>>()?;
-        let schema = Arc::new(Schema::new(input.fields().iter().cloned().chain(found).collect::<Vec<_>>()));
-        let Windows { loan, context, figures, .. } = self.windows.clone();
-        let baseline = BaselineMetrics::new(&ExecutionPlanMetricsSet::new(), 0);
-        Running { functions, backward, schema, loan, context, figures, baseline }.stream(rows)
-    }
-
     /// The values of the functions that look ahead, on disk, in the order of the rows.
-    async fn read_backward(&mut self) -> Result<Backward> {
+    async fn read_backward(&mut self) -> Result<BackwardColumns> {
         let functions = self.backward.len() + self.numbered_backward.len();
         if functions == 0 {
-            return Ok(Backward::none());
+            return Ok(BackwardColumns::none());
         }
         // Each batch is turned by itself: two that came out together would change places.
         let turned = turned(batches_of(self.rows.reversed(), self.input(), Some(self.windows.loan.share())));
-        let mut rows = self.running(self.backward.clone(), true, turned)?;
+        let mut rows = self.windows.running(Arc::clone(&self.windows.loan), self.backward.clone(), true, turned)?;
         let width = self.input().fields().len();
         let mut spool = Spool::create(&self.windows.context, &self.windows.figures)?;
         while let Some(batch) = rows.next().await.transpose()? {
@@ -204,42 +184,8 @@ impl LargePartition {
             }
             spool.push(&unnamed(columns, batch.num_rows())?)?;
         }
-        Ok(Backward::new(spool.reversed()))
+        Ok(BackwardColumns::new(spool.reversed()))
     }
-}
-
-/// The function over the opposite order, where it gives the same values and is found while rows are read.
-fn backward(function: &Arc<dyn WindowExpr>, input: &SchemaRef) -> Result<Option<Arc<dyn WindowExpr>>> {
-    let aggregate = aggregate_of(function.as_ref());
-    // These have the values of the frame in their order.
-    let in_order = aggregate.is_some_and(collects);
-    let reverse = match (function.get_reverse_expr(), aggregate) {
-        (None, Some(aggregate)) if keeps_values(function.as_ref(), input)? && !has_filter(function.as_ref()) => {
-            Some(reversed(function.as_ref(), aggregate))
-        }
-        (reverse, _) => reverse,
-    };
-    Ok(reverse.filter(|reverse| !in_order && can_run(reverse.as_ref())))
-}
-
-/// The same aggregate over the opposite order, of which the engine does not know that order does not matter to it.
-fn reversed(function: &dyn WindowExpr, aggregate: &AggregateFunctionExpr) -> Arc<dyn WindowExpr> {
-    let order: Vec<_> = function.order_by().iter().map(PhysicalSortExpr::reverse).collect();
-    let frame = Arc::new(function.get_window_frame().reverse());
-    // It ended with the partition, so that now it begins there.
-    Arc::new(PlainAggregateWindowExpr::new(Arc::new(aggregate.clone()), function.partition_by(), &order, frame, None))
-}
-
-/// The rows of `rows`, each batch from the last to the first.
-fn turned(rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
-    let schema = rows.schema();
-    let turned = rows.and_then(|batch| futures::future::ready(turn(&batch)));
-    Box::pin(RecordBatchStreamAdapter::new(schema, turned))
-}
-
-fn turn(batch: &RecordBatch) -> Result<RecordBatch> {
-    let indices = UInt64Array::from_iter_values((0..batch.num_rows() as u64).rev());
-    Ok(take_record_batch(batch, &indices)?)
 }
 
 /// The same rows, up to `rows_at_once` of them at a time, and at least one.
@@ -275,7 +221,7 @@ struct Assembly {
     /// For the values.
     _held: Arc<Loan>,
     rows: SendableRecordBatchStream,
-    backward: Backward,
+    backward: BackwardColumns,
 }
 
 impl Assembly {
@@ -303,13 +249,13 @@ impl Assembly {
 }
 
 /// Columns that were written from the last row to the first, read from the first to the last.
-struct Backward {
+struct BackwardColumns {
     segments: VecDeque<Segment>,
     /// Rows that are read and not yet taken.
     read: Option<RecordBatch>,
 }
 
-impl Backward {
+impl BackwardColumns {
     fn none() -> Self {
         Self::new(Vec::new())
     }

@@ -6,6 +6,7 @@
 //! ```text
 //! input, sorted ─► whole partitions, some thousand rows of them ─► WindowExpr::evaluate ─► rows       (stream.rs)
 //!                       │                                          (a list of all rows: once for all, evaluated.rs)
+//!                       │                                          (aggregates to the end: turned, backward.rs)
 //!                       │ one alone does not fit
 //!                       ▼
 //!                  the partition on disk                                                              (large.rs)
@@ -18,6 +19,7 @@
 //!
 //! The engine's own operator holds all of its input, partitions and all, and tells nobody.
 
+mod backward;
 mod evaluated;
 mod exec;
 mod large;

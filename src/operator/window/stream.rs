@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::compute::{SortColumn, concat, concat_batches};
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::utils::evaluate_partition_ranges;
 use datafusion::common::utils::memory::get_record_batch_memory_size;
@@ -15,13 +15,15 @@ use datafusion::common::{Result, ScalarValue};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::window::WindowExpr;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::metrics::BaselineMetrics;
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::windows::WindowAggExec;
 use futures::StreamExt;
 
+use super::backward::Backward;
 use super::evaluated::{Column, Evaluated};
 use super::large::LargePartition;
+use super::running::Running;
 use super::whole::{is_long_and_whole, value_of_all};
 use crate::operator::spill::{Loan, SpillFigures};
 
@@ -31,6 +33,7 @@ const FEW: usize = 8;
 /// What one output partition of the operator needs, before there is any row.
 #[derive(Clone)]
 pub(super) struct Windows {
+    pub(super) backward: Backward,
     pub(super) window: Arc<WindowAggExec>,
     pub(super) loan: Arc<Loan>,
     pub(super) context: Arc<TaskContext>,
@@ -63,17 +66,40 @@ impl Windows {
     }
 
     /// The rows of whole partitions with the values of all functions.
-    fn evaluate(&self, batch: &RecordBatch) -> Result<Evaluated> {
+    async fn evaluate(&self, batch: &RecordBatch) -> Result<Evaluated> {
+        let backward = self.backward.columns(self, batch).await?;
         let _timer = self.baseline.elapsed_compute().timer();
         let ranges = self.ranges(&self.keys(batch)?, batch.num_rows())?;
         let partitions: Vec<_> = ranges.into_iter().map(|range| batch.slice(range.start, range.len())).collect();
         let mut columns: Vec<_> = batch.columns().iter().cloned().map(Column::Rows).collect();
-        for function in self.window.window_expr() {
-            columns.push(self.column(function, &partitions)?);
+        for (place, function) in self.window.window_expr().iter().enumerate() {
+            columns.push(match self.backward.column(place, &backward) {
+                Some(values) => Column::Rows(values),
+                None => self.column(function, &partitions)?,
+            });
         }
         let rows: Vec<_> = partitions.iter().map(RecordBatch::num_rows).collect();
         let batch_size = self.context.session_config().batch_size();
         Ok(Evaluated::new(self.schema(), columns, &rows, batch_size))
+    }
+
+    /// The rows of `rows` with the values of functions that are found while they are read.
+    pub(super) fn running(
+        &self,
+        loan: Arc<Loan>,
+        functions: Vec<Arc<dyn WindowExpr>>,
+        backward: bool,
+        rows: SendableRecordBatchStream,
+    ) -> Result<SendableRecordBatchStream> {
+        if functions.is_empty() {
+            return Ok(rows);
+        }
+        let input = rows.schema();
+        let found = functions.iter().map(|function| function.field()).collect::<Result<Vec<_>>>()?;
+        let schema = Arc::new(Schema::new(input.fields().iter().cloned().chain(found).collect::<Vec<_>>()));
+        let baseline = BaselineMetrics::new(&ExecutionPlanMetricsSet::new(), 0);
+        let (context, figures) = (Arc::clone(&self.context), self.figures.clone());
+        Running { functions, backward, schema, loan, context, figures, baseline }.stream(rows)
     }
 
     /// The values of one function for the rows of several partitions.
@@ -178,7 +204,7 @@ impl Walk {
     async fn advance(&mut self) -> Result<bool> {
         let Some(input) = &mut self.input else {
             let left = self.held.rows;
-            self.evaluate(left)?;
+            self.evaluate(left).await?;
             return Ok(left > 0);
         };
         match input.next().await.transpose()? {
@@ -215,7 +241,7 @@ impl Walk {
         let refused = self.windows.loan.reserve(3 * self.held.bytes).is_err();
         if self.held.complete >= batch_size || (refused && self.held.complete > 0) {
             let complete = self.held.complete;
-            return self.evaluate(complete);
+            return self.evaluate(complete).await;
         }
         if refused {
             self.go_to_disk().await?;
@@ -223,14 +249,14 @@ impl Walk {
         Ok(())
     }
 
-    fn evaluate(&mut self, rows: usize) -> Result<()> {
+    async fn evaluate(&mut self, rows: usize) -> Result<()> {
         if rows == 0 {
             return Ok(());
         }
         let taken = self.held.take(rows);
         let batch = concat_batches(&self.windows.window.input().schema(), &taken)?;
         drop(taken);
-        self.ready = Some(self.windows.evaluate(&batch)?);
+        self.ready = Some(self.windows.evaluate(&batch).await?);
         self.windows.loan.shrink_to(3 * self.held.bytes);
         Ok(())
     }

@@ -38,7 +38,7 @@ pub(super) fn whole(function: &Arc<dyn WindowExpr>, input: &SchemaRef) -> Result
 }
 
 /// Whether the frame of every row is the whole partition.
-fn sees_all(function: &dyn WindowExpr) -> bool {
+pub(super) fn sees_all(function: &dyn WindowExpr) -> bool {
     let frame = function.get_window_frame();
     let all_are_peers = frame.units == WindowFrameUnits::Range && function.order_by().is_empty();
     let open = |bound: &WindowFrameBound| match bound {
