@@ -52,9 +52,10 @@ pub(crate) struct Gather {
 
 impl Gather {
     pub(crate) fn new(schema: SchemaRef, rows: usize) -> Self {
-        let rows = rows.max(1);
         let of_columns = (schema.fields().len() * LEAST_OF_COLUMN).min(MANY_COLUMNS);
         let most = LEAST.max(rows * BYTES_OF_ROW).max(of_columns);
+        // As many as are asked for are allocated, though they are never there: 65 MB of a thousand columns.
+        let rows = rows.min(most / least_row(&schema).max(1)).max(1);
         let is_copied =
             |kind: &DataType| kind.is_primitive() || matches!(kind, DataType::Utf8View | DataType::BinaryView);
         let kept_apart = schema.fields().iter().filter(|field| !is_copied(field.data_type())).count();
@@ -110,11 +111,20 @@ impl Gather {
     }
 }
 
+/// The fewest bytes that a row of these columns has.
+fn least_row(schema: &SchemaRef) -> usize {
+    let width = |kind: &DataType| match kind {
+        DataType::Utf8View | DataType::BinaryView => size_of::<u128>(),
+        kind => kind.primitive_width().unwrap_or(0),
+    };
+    schema.fields().iter().map(|field| width(field.data_type())).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use datafusion::arrow::array::{ArrayRef, StringArray};
+    use datafusion::arrow::array::{Array, ArrayRef, Int64Array, StringArray};
 
     use super::*;
 
@@ -143,6 +153,21 @@ mod tests {
         assert_eq!(rows_of_batch(64, LEAST / 8), 8);
         assert_eq!(rows_of_batch(64, 10 * LEAST), 1);
         assert_eq!(rows_of_batch(8192, 100), 8192);
+    }
+
+    /// A table of 1,000 columns was written with 65 MB for each batch in the making.
+    #[test]
+    fn of_many_columns_no_more_is_allocated_than_a_batch_may_have() {
+        let column: ArrayRef = Arc::new(Int64Array::from(vec![1; 3]));
+        let columns: Vec<_> = (0..400).map(|number| (format!("c{number}"), Arc::clone(&column))).collect();
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let mut gather = Gather::new(batch.schema(), 64);
+        (0..20).for_each(|_| gather.push(batch.clone()).unwrap());
+        gather.finish().unwrap();
+        let batches: Vec<_> = std::iter::from_fn(|| gather.next()).collect();
+        assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 60);
+        let allocated = |batch: &RecordBatch| batch.column(0).to_data().buffers()[0].capacity();
+        assert!(batches.iter().all(|batch| allocated(batch) <= 128), "{} bytes a column", allocated(&batches[0]));
     }
 
     #[test]
