@@ -12,6 +12,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::hash_utils::RandomState;
 
 use super::decode::in_own_buffers;
+use super::row_bytes::{COLUMN, row_bytes};
 
 /// Where a batch lies in its spill file, and what its bytes must be.
 ///
@@ -39,7 +40,10 @@ pub(crate) fn checksum(bytes: &[u8]) -> u64 {
 /// The bytes of one batch.
 pub(crate) fn encode(batch: &RecordBatch, compression: Option<CompressionType>) -> Result<Vec<u8>, ArrowError> {
     let options = IpcWriteOptions::default().try_with_compression(compression)?;
-    let mut writer = StreamWriter::try_new_with_options(Vec::new(), batch.schema_ref(), options)?;
+    // A buffer that grows by doubling is there twice, and half of it empty.
+    let plain = row_bytes(batch) + batch.num_columns() * COLUMN;
+    let bytes = Vec::with_capacity(if compression.is_none() { plain } else { plain / 2 });
+    let mut writer = StreamWriter::try_new_with_options(bytes, batch.schema_ref(), options)?;
     writer.write(batch)?;
     writer.into_inner()
 }

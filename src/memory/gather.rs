@@ -25,10 +25,10 @@ pub(crate) fn rows_of_batch(usual: usize, bytes: usize) -> usize {
 const LEAST: usize = if cfg!(test) { 16 << 10 } else { 512 << 10 };
 
 /// Of many columns, each has so many bytes of a batch: with a few values each, arrays would be most of it.
-const LEAST_OF_COLUMN: usize = if cfg!(test) { 64 } else { 4 << 10 };
+const LEAST_OF_COLUMN: usize = if cfg!(test) { 64 } else { 2 << 10 };
 
 /// No batch is made larger for that.
-const MANY_COLUMNS: usize = 8 << 20;
+const MANY_COLUMNS: usize = 4 << 20;
 
 /// Makes batches of `rows` rows, or of as many bytes as those usually have.
 ///

@@ -135,7 +135,7 @@ impl Budget {
     fn look(&self) -> u64 {
         let mark = self.state.lock().mark();
         let purged = self.resident.last_purge();
-        let resident = self.resident.below(mark);
+        let resident = self.resident.below_mark(mark);
         if self.resident.last_purge() != purged {
             self.evict_above(mark, resident);
         }

@@ -24,7 +24,7 @@ use super::kept::Kept;
 use super::loan::{Loan, capacity};
 use super::metrics::SpillFigures;
 use super::segment::{Segment, SegmentFile};
-use crate::memory::row_bytes;
+use crate::memory::{COLUMN, row_bytes};
 
 /// How many partitions rows are split into at once, by the memory there is: the more, the sooner does a hash table over
 /// one of them fit the processor's cache; the fewer, the larger are the pieces on disk. Measured on joins at 512 MB: with
@@ -40,10 +40,10 @@ const FILES: usize = 4;
 
 /// Rows are gathered up to this many bytes for each partition before they are split, where the budget allows: larger
 /// pieces on disk.
-const GATHERED: usize = if cfg!(test) { 256 } else { 128 << 10 };
+const GATHERED: usize = if cfg!(test) { 2 << 10 } else { 128 << 10 };
 
 /// As much is gathered even where the budget refuses: pieces of a few rows would cost more than they save.
-const GATHERED_ANYWAY: usize = if cfg!(test) { 2 << 10 } else { 1 << 20 };
+const GATHERED_ANYWAY: usize = if cfg!(test) { 8 << 10 } else { 1 << 20 };
 
 /// How large a batch on disk may be, in bytes: what is read back is never more at once, except for a single row.
 pub(in crate::operator) const BATCH_BYTES: usize = if cfg!(test) { 512 } else { 512 << 10 };
@@ -286,9 +286,10 @@ impl<'a> Partitioner<'a> {
         self.done.partitions.len()
     }
 
-    /// The bytes of what was gathered, and of where the rows of each partition begin.
+    /// The bytes of what was gathered, with those of its arrays, and of where the rows of each partition begin.
     fn gathered_bytes(&self) -> usize {
-        self.counter.memory_usage() + self.gathered.len() * (self.fan_out() + 1) * size_of::<u32>()
+        let beside = self.side.schema.fields().len() * COLUMN + (self.fan_out() + 1) * size_of::<u32>();
+        self.counter.memory_usage() + self.gathered.len() * beside
     }
 
     /// Puts the rows of `batch` in the order of their partitions; those of partitions that are passed come back.
