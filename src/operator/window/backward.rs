@@ -12,7 +12,7 @@ use datafusion::physical_expr::PhysicalSortExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::window::{PlainAggregateWindowExpr, WindowExpr};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 
 use super::large::has_filter;
 use super::running::{aggregate_of, can_run, keeps_values};
@@ -59,11 +59,13 @@ impl Backward {
         let rows = Box::pin(RecordBatchStreamAdapter::new(input, rows));
         // What holds the rows is reserved by another.
         let loan = Loan::new("SpillingWindowExec", &windows.context, windows.figures.peak.clone());
-        let found: Vec<_> = windows.running(loan, self.functions.clone(), true, rows)?.try_collect().await?;
-        let Some(first) = found.first() else { return Ok(Vec::new()) };
-        let found = concat_batches(&first.schema(), &found)?;
-        let width = partitions.num_columns();
-        Ok(turn(&found.project(&Vec::from_iter(width..found.num_columns()))?)?.columns().to_vec())
+        let rows = windows.running(loan, self.functions.clone(), true, rows)?;
+        // The rows themselves are let go: they are held once already.
+        let found = Vec::from_iter(partitions.num_columns()..rows.schema().fields().len());
+        let columns = rows.map(|batch| -> Result<_> { Ok(batch?.project(&found)?) });
+        let columns = columns.try_collect::<Vec<_>>().await?;
+        let Some(first) = columns.first() else { return Ok(Vec::new()) };
+        Ok(turn(&concat_batches(&first.schema(), &columns)?)?.columns().to_vec())
     }
 
     /// The column of a function, if it is one of these.
