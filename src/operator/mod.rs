@@ -7,7 +7,8 @@
 //! an order, however many, `SpillingWindowExec` window functions over partitions, however large, `RunningWindowExec`
 //! those that look at few rows, `SpillingRecursionExec` a recursive query, `SpillingRepartitionExec` rows dealt out
 //! to partitions anew. `LazyExec` starts a side of a join when it is wanted, `KeyFilterExec` leaves rows out that no
-//! join above has a partner for, `SmallBatchesExec` is above a plan over long rows. `partition` has what frames do
+//! join above has a partner for, `SmallBatchesExec` is above a plan over long rows, `KeyColumnsExec` above keys of very
+//! many columns, which are one column below. `partition` has what frames do
 //! with partitions. What they share is in `spill` and `slot`.
 
 mod aggregate;
@@ -24,6 +25,7 @@ mod pass;
 mod recursion;
 mod repartition;
 mod row_count;
+mod row_key;
 mod sized_text;
 mod slot;
 mod small_batches;
@@ -52,6 +54,9 @@ pub(crate) use partition::{Exchange, ExchangeExec, MapExec, MapFunction, PickExe
 pub(crate) use recursion::SpillingRecursionExec;
 pub(crate) use repartition::Repartition;
 pub(crate) use row_count::row_count;
+pub(crate) use row_key::{
+    ColumnSource, FIRST_ROW, KeyColumns, KeyColumnsExec, KeyEncoding, Nulls, RowKey, RowKeys, RowKeysExec, first_row,
+};
 pub(crate) use sized_text::SizedText;
 pub(crate) use small_batches::{SmallBatches, SmallBatchesExec};
 pub(crate) use sort::Sorting;

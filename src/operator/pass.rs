@@ -3,15 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::EquivalenceProperties;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::execution_plan::CardinalityEffect;
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties,
-    ReplaceChildrenOptions,
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning,
+    PhysicalExpr, PlanProperties, ReplaceChildrenOptions,
 };
 
 use crate::error::Error;
@@ -43,6 +46,11 @@ pub(crate) trait Pass: fmt::Debug + Clone + Send + Sync + 'static {
         &[]
     }
 
+    /// What comes out, where it is not the columns that go in.
+    fn columns(&self) -> Option<&SchemaRef> {
+        None
+    }
+
     /// Whether it leaves rows out.
     fn leaves_out(&self) -> bool {
         false
@@ -54,17 +62,40 @@ pub(crate) trait Pass: fmt::Debug + Clone + Send + Sync + 'static {
 pub(crate) struct PassExec<P> {
     input: Arc<dyn ExecutionPlan>,
     pass: P,
+    properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl<P: Pass> PassExec<P> {
     pub(crate) fn new(input: Arc<dyn ExecutionPlan>, pass: P) -> Self {
-        Self { input, pass, metrics: ExecutionPlanMetricsSet::new() }
+        let properties =
+            pass.columns().map_or_else(|| Arc::clone(input.properties()), |columns| other(&input, columns));
+        Self { input, pass, properties, metrics: ExecutionPlanMetricsSet::new() }
     }
 
     pub(crate) fn pass(&self) -> &P {
         &self.pass
     }
+
+    pub(crate) fn input(&self) -> &Arc<dyn ExecutionPlan> {
+        &self.input
+    }
+}
+
+/// The properties of `input` where other columns come out, of which its orders do not tell; its partitions do, where
+/// they are dealt out by columns that stay where they are.
+fn other(input: &Arc<dyn ExecutionPlan>, columns: &SchemaRef) -> Arc<PlanProperties> {
+    let before = input.schema();
+    let stays = |expr: &Arc<dyn PhysicalExpr>| {
+        let place = expr.downcast_ref::<Column>().map(Column::index);
+        place.is_some_and(|place| before.fields().get(place) == columns.fields().get(place))
+    };
+    let partitioning = match input.output_partitioning() {
+        Partitioning::Hash(keys, count) if keys.iter().all(stays) => Partitioning::Hash(keys.clone(), *count),
+        other => Partitioning::UnknownPartitioning(other.partition_count()),
+    };
+    let properties = EquivalenceProperties::new(Arc::clone(columns));
+    Arc::new(PlanProperties::new(properties, partitioning, input.pipeline_behavior(), input.boundedness()))
 }
 
 impl<P: Pass> DisplayAs for PassExec<P> {
@@ -79,7 +110,7 @@ impl<P: Pass> ExecutionPlan for PassExec<P> {
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
-        self.input.properties()
+        &self.properties
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
@@ -87,7 +118,8 @@ impl<P: Pass> ExecutionPlan for PassExec<P> {
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
+        // What comes in is in no order of other columns.
+        vec![self.pass.columns().is_none()]
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
@@ -134,6 +166,10 @@ impl<P: Pass> ExecutionPlan for PassExec<P> {
     }
 
     fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        if let Some(columns) = self.pass.columns() {
+            let rows = Statistics { num_rows: inputs[0].num_rows, ..Statistics::new_unknown(columns) };
+            return Ok(Arc::new(rows));
+        }
         Ok(match self.pass.leaves_out() {
             true => Arc::new(inputs[0].as_ref().clone().to_inexact()),
             false => Arc::clone(&inputs[0]),

@@ -6,11 +6,13 @@ mod cancellable_joins;
 mod checked_arithmetic;
 mod checked_sum;
 mod collected_rows;
+mod complete_aggregate;
 mod distinct_aggregates;
 mod even_probes;
 mod expressions;
 mod filtered_scans;
 mod filtered_windows;
+mod first_rows;
 mod fixed_partitions;
 mod function_bodies;
 mod grouping_sets;
@@ -44,6 +46,7 @@ mod sum_accumulator;
 mod unions_in_turn;
 mod unnested_keys;
 mod volatile_keys;
+mod wide_keys;
 
 use std::sync::Arc;
 
@@ -60,6 +63,7 @@ use distinct_aggregates::DistinctAggregates;
 use even_probes::EvenProbes;
 use filtered_scans::FilteredScans;
 use filtered_windows::FilteredWindows;
+use first_rows::FirstRows;
 use fixed_partitions::FixedPartitions;
 use function_bodies::FunctionBodies;
 pub(crate) use function_bodies::inline_bodies;
@@ -91,6 +95,7 @@ use subquery_values::SubqueryValues;
 use unions_in_turn::UnionsInTurn;
 use unnested_keys::UnnestedKeys;
 use volatile_keys::VolatileKeys;
+use wide_keys::WideKeys;
 
 /// The analyzer rules in their order: the bodies of functions, ours that say a query in words that the engine has a plan for, the engine's,
 /// which find the types, ours that need them.
@@ -126,7 +131,10 @@ pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
     let mut rules = PhysicalOptimizer::new().rules;
     rules.insert(0, Arc::new(SortedPartitions));
     let exchanges = rules.iter().position(|rule| rule.name() == "EnsureRequirements");
-    rules.insert(exchanges.unwrap_or(rules.len()), Arc::new(AlignedJoins));
+    let exchanges = exchanges.unwrap_or(rules.len());
+    rules.insert(exchanges, Arc::new(AlignedJoins));
+    rules.insert(exchanges, Arc::new(WideKeys));
+    rules.insert(exchanges, Arc::new(FirstRows));
     rules.push(Arc::new(FixedPartitions));
     rules.push(Arc::new(ParquetWrites));
     rules.push(Arc::new(AtomicWrites));

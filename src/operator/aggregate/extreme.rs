@@ -11,6 +11,7 @@ use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 
 use crate::error::Error;
+use crate::operator::row_key::comes_back_plain;
 
 /// What an allocation takes beside its bytes, about.
 const ALLOCATION: usize = 16;
@@ -34,21 +35,8 @@ pub(super) fn is_struct_extreme(function: &AggregateFunctionExpr) -> bool {
     let data_type = function.field().data_type().clone();
     matches!(function.fun().name(), "min" | "max")
         && matches!(data_type, DataType::Struct(_))
-        && !has_dictionary(&data_type)
+        && !comes_back_plain(&data_type)
         && RowConverter::supports_fields(&[SortField::new(data_type)])
-}
-
-/// A dictionary comes out of those bytes as plain values.
-fn has_dictionary(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Dictionary(..) | DataType::RunEndEncoded(..) => true,
-        DataType::Struct(fields) => fields.iter().any(|field| has_dictionary(field.data_type())),
-        DataType::List(field)
-        | DataType::LargeList(field)
-        | DataType::FixedSizeList(field, _)
-        | DataType::Map(field, _) => has_dictionary(field.data_type()),
-        _ => false,
-    }
 }
 
 impl StructExtreme {

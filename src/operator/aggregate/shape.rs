@@ -16,6 +16,7 @@ use datafusion::physical_plan::aggregates::{
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
 use super::extreme::{StructExtreme, is_struct_extreme};
+use crate::operator::row_key::FIRST_ROW;
 use crate::operator::spill::Side;
 
 /// What the rows of a batch are.
@@ -136,15 +137,24 @@ impl Shape {
         is_list && !self.functions[function].is_distinct()
     }
 
-    /// How many times the bytes that states tell of themselves they take at most. Lists and structs are copied where
-    /// states are written and results are made; texts have room to grow, which they do not tell, and so has the copy of
-    /// them.
+    /// How many times the bytes that states tell of themselves they take at most. Lists, structs and texts are copied
+    /// where states are written and results are made; texts put together have room to grow, which they do not tell, and so
+    /// has the copy of them.
     pub(super) fn copies(&self) -> usize {
         match self.puts_texts_together() {
             true => 4,
-            false if self.has_state(DataType::is_nested) => 2,
+            false if self.has_state(DataType::is_nested) || self.keeps_texts() => 2,
             false => 1,
         }
+    }
+
+    /// Whether any function keeps a text of each group, such as the greatest.
+    fn keeps_texts(&self) -> bool {
+        let of_text = |function: &Arc<AggregateFunctionExpr>| {
+            let field = function.field();
+            (field.data_type().is_string() || is_binary(field.data_type())) && function.fun().name() != FIRST_ROW
+        };
+        self.functions.iter().any(of_text)
     }
 
     /// How many times the bytes of groups are taken at most: lists and structs are kept as encoded rows, and when they go
@@ -172,7 +182,9 @@ impl Shape {
     pub(super) fn can_be_states(&self, rows: Rows) -> bool {
         let is_small = |field: &FieldRef| !field.data_type().is_nested() && !is_binary(field.data_type());
         let is_small = |function: &Arc<AggregateFunctionExpr>| {
-            grows_with_rows(function) || function.state_fields().is_ok_and(|fields| fields.iter().all(is_small))
+            grows_with_rows(function)
+                || function.fun().name() == FIRST_ROW
+                || function.state_fields().is_ok_and(|fields| fields.iter().all(is_small))
         };
         self.has_states(rows) || (self.group_by.is_single() && self.functions.iter().all(is_small))
     }

@@ -1,12 +1,14 @@
 //! Whole queries by our operators with little memory, against the engine's own with all there is.
 
 mod aggregates;
+mod first_rows;
 mod frames;
 mod oracle;
 mod recursions;
 mod repartitions;
 mod small_pool;
 mod sorts;
+mod wide_keys;
 mod windows;
 
 use datafusion::arrow::record_batch::RecordBatch;
