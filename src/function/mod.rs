@@ -40,6 +40,7 @@ pub use closure::{
 };
 pub use definition::{FunctionDefinition, FunctionLimits, Language, NullInput, ParameterDefinition};
 pub(crate) use origin::files_of_calls;
+pub(crate) use overload::is_user_function;
 use plan_body::plan_body;
 pub(crate) use python::Workers;
 pub(crate) use registry::Functions;

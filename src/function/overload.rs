@@ -130,6 +130,11 @@ impl Overloads {
     }
 }
 
+/// Whether `function` is one that a user has made.
+pub(crate) fn is_user_function(function: &ScalarUDF) -> bool {
+    function.inner().is::<Overloads>()
+}
+
 /// Functions are the same when their overloads are: those of a closure are told apart by their place in memory.
 impl PartialEq for Overloads {
     fn eq(&self, other: &Self) -> bool {

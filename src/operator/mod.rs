@@ -8,7 +8,8 @@
 //! those that look at few rows, `SpillingRecursionExec` a recursive query, `SpillingRepartitionExec` rows dealt out
 //! to partitions anew. `LazyExec` starts a side of a join when it is wanted, `KeyFilterExec` leaves rows out that no
 //! join above has a partner for, `SmallBatchesExec` is above a plan over long rows, `KeyColumnsExec` above keys of very
-//! many columns, which are one column below. `partition` has what frames do
+//! many columns, which are one column below; `PiecesExec` hands a few rows at a
+//! time to what may make them long. `partition` has what frames do
 //! with partitions. What they share is in `spill` and `slot`.
 
 mod aggregate;
@@ -22,6 +23,7 @@ mod lazy;
 mod parquet;
 mod partition;
 mod pass;
+mod pieces;
 mod recursion;
 mod repartition;
 mod row_count;
@@ -51,6 +53,7 @@ pub(crate) use key_filter::{KeyFilter, KeyFilterExec};
 pub(crate) use lazy::{Lazy, LazyExec};
 pub(crate) use parquet::{ParquetFiles, PartitionedParquet};
 pub(crate) use partition::{Exchange, ExchangeExec, MapExec, MapFunction, PickExec, boxed, drive};
+pub(crate) use pieces::{LearnPieces, LearnPiecesExec, PieceRows, Pieces, PiecesExec};
 pub(crate) use recursion::SpillingRecursionExec;
 pub(crate) use repartition::Repartition;
 pub(crate) use row_count::row_count;

@@ -14,6 +14,7 @@ use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::union::{InterleaveExec, UnionExec};
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
+use crate::memory::BYTES_OF_ROW;
 use crate::operator::row_count;
 use crate::source::file_scan;
 
@@ -64,17 +65,47 @@ fn sum(widths: impl Iterator<Item = usize>) -> usize {
 fn width_of(expr: &Arc<dyn PhysicalExpr>) -> usize {
     let arguments = sum(expr.children().into_iter().map(width_of));
     let Some(call) = expr.downcast_ref::<ScalarFunctionExpr>() else { return arguments };
-    let literal = |place: usize| call.args().get(place).and_then(|value| value.downcast_ref::<Literal>());
-    let times = literal(1).and_then(|times| times.value().cast_to(&DataType::UInt64).ok());
-    let Some(ScalarValue::UInt64(Some(times))) = times else { return arguments };
-    let times = usize::try_from(times).unwrap_or(usize::MAX);
-    let text = literal(0).and_then(|text| text.value().try_as_str().flatten()).map_or(TEXT, str::len);
     arguments.max(match call.name() {
-        "repeat" => times.saturating_mul(text),
-        "lpad" | "rpad" => times,
-        "array_repeat" => times.saturating_mul(size_of::<i64>()),
+        "repeat" => times(call).saturating_mul(text(call, 0).unwrap_or(TEXT)),
+        "lpad" | "rpad" => times(call),
+        "array_repeat" => times(call).saturating_mul(size_of::<i64>()),
+        "replace" | "regexp_replace" => text(call, 2).unwrap_or(0).saturating_mul(TEXT / 4),
+        "concat" | "concat_ws" => sum((0..call.args().len()).filter_map(|place| text(call, place))),
         _ => 0,
     })
+}
+
+/// The second argument, where it is known: how often, or how long.
+fn times(call: &ScalarFunctionExpr) -> usize {
+    let times = literal(call, 1).and_then(|times| times.cast_to(&DataType::UInt64).ok());
+    let Some(ScalarValue::UInt64(Some(times))) = times else { return 0 };
+    usize::try_from(times).unwrap_or(usize::MAX)
+}
+
+/// How long the text is that an argument is, where it is known.
+fn text(call: &ScalarFunctionExpr, place: usize) -> Option<usize> {
+    literal(call, place)?.try_as_str().flatten().map(str::len)
+}
+
+fn literal(call: &ScalarFunctionExpr, place: usize) -> Option<&ScalarValue> {
+    call.args().get(place)?.downcast_ref::<Literal>().map(Literal::value)
+}
+
+/// Whether `expr` makes long rows, or such of which nobody knows how long they are.
+pub(super) fn may_be_long(expr: &Arc<dyn PhysicalExpr>) -> bool {
+    width_of(expr) > 4 * BYTES_OF_ROW || has_unknown_width(expr)
+}
+
+fn has_unknown_width(expr: &Arc<dyn PhysicalExpr>) -> bool {
+    let Some(call) = expr.downcast_ref::<ScalarFunctionExpr>() else {
+        return expr.children().into_iter().any(has_unknown_width);
+    };
+    let argument = match call.name() {
+        "repeat" | "lpad" | "rpad" | "array_repeat" | "array_resize" | "generate_series" | "range" => Some(1),
+        "replace" | "regexp_replace" => Some(2),
+        _ => None,
+    };
+    argument.is_some_and(|place| literal(call, place).is_none()) || call.args().iter().any(has_unknown_width)
 }
 
 fn scan_width(scan: &Arc<dyn ExecutionPlan>, few: usize) -> Result<usize> {
