@@ -133,6 +133,23 @@ const QUERIES: [(&str, &str); 29] = [
         "SELECT count(*), max(d), max(m) FROM (SELECT count(DISTINCT o_comment) OVER (ORDER BY o_orderdate) AS d, \
          mode(o_comment) OVER (PARTITION BY o_shippriority) AS m FROM orders)",
     ),
+    // 8,192 texts at once, of which nobody knew that a call makes them long: 217 MB.
+    (
+        "texts that a call makes long",
+        "SELECT count(*), max(x) < 'zz', sum(length(x)) FROM (SELECT replace(o_comment, 'e', repeat('x', o_custkey % 9000)) \
+         AS x FROM orders WHERE o_orderkey < 60000)",
+    ),
+    // Each column by itself, with the order of its group: 37 seconds; a struct, as an array for each group: 128 MB, 28.
+    (
+        "first rows of groups",
+        "SELECT count(*), sum(l_partkey), sum(l_linenumber), max(l_comment), max(l_shipinstruct), min(l_receiptdate) FROM \
+         (SELECT DISTINCT ON (l_orderkey) * FROM lineitem ORDER BY l_orderkey, l_shipdate DESC, l_linenumber)",
+    ),
+    (
+        "first structs of groups",
+        "SELECT count(*), max(f['c0']), max(f['c1']) FROM (SELECT l_partkey, first_value(struct(l_orderkey, l_comment) \
+         ORDER BY l_shipdate, l_orderkey, l_linenumber) AS f FROM lineitem GROUP BY 1)",
+    ),
     // All values of a frame had to fit: refused.
     (
         "values of frames",

@@ -70,6 +70,13 @@ async fn columns_are_read_by_groups() {
                 .to_string(),
             true,
         ),
+        ("SELECT * FROM (FROM t WHERE c4 > 0 INTERSECT FROM t WHERE c2 > 0) ORDER BY t, c0 LIMIT 3".to_string(), true),
+        ("SELECT count(*), sum(c1 % 1000), max(t) FROM (FROM t EXCEPT FROM t WHERE c2 > 0)".to_string(), true),
+        (
+            "SELECT * FROM (SELECT DISTINCT ON (c5 % 5000) * FROM t ORDER BY c5 % 5000, t, c0) ORDER BY t LIMIT 3"
+                .to_string(),
+            true,
+        ),
         ("SELECT count(*) FROM (SELECT * FROM t LIMIT 21000)".to_string(), false),
         ("SELECT count(*), sum(c1 % 1000), min(c150) FROM t".to_string(), false),
     ];
