@@ -17,7 +17,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Each outgrows 128 MB in another operator.
-const QUERIES: [(&str, &str); 29] = [
+const QUERIES: [(&str, &str); 32] = [
     (
         "groups",
         "SELECT count(*), sum(s) FROM (SELECT l_orderkey, sum(l_quantity) AS s FROM lineitem GROUP BY l_orderkey)",
