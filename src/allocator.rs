@@ -14,7 +14,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// back by a purge, and merges of many runs have dozens of threads read. Windows at 128 MB took 108 to 145 MB, and take 107.
 ///
 /// An arena for each processor, not four: of the pages that one of those threads has let go, the next would use none. A sort
-/// by texts of 160 kB at 128 MB took 139 to 183 MB and 10 to 16 s, and takes 111 MB and 5 s.
+/// by texts of 160 kB at 128 MB took 131 to 137 MB and 11 s, and takes 121 MB and 7 s.
 #[allow(unsafe_code)]
 // SAFETY: the name is the allocator's own for its options; it reads the pointer, to a text that ends with a zero.
 #[unsafe(export_name = "_rjem_malloc_conf")]
