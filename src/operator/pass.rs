@@ -8,7 +8,6 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
-use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::execution_plan::CardinalityEffect;
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
@@ -82,18 +81,9 @@ impl<P: Pass> PassExec<P> {
     }
 }
 
-/// The properties of `input` where other columns come out, of which its orders do not tell; its partitions do, where
-/// they are dealt out by columns that stay where they are.
+/// The properties of `input` where other columns come out: of the old ones neither orders nor partitions tell.
 fn other(input: &Arc<dyn ExecutionPlan>, columns: &SchemaRef) -> Arc<PlanProperties> {
-    let before = input.schema();
-    let stays = |expr: &Arc<dyn PhysicalExpr>| {
-        let place = expr.downcast_ref::<Column>().map(Column::index);
-        place.is_some_and(|place| before.fields().get(place) == columns.fields().get(place))
-    };
-    let partitioning = match input.output_partitioning() {
-        Partitioning::Hash(keys, count) if keys.iter().all(stays) => Partitioning::Hash(keys.clone(), *count),
-        other => Partitioning::UnknownPartitioning(other.partition_count()),
-    };
+    let partitioning = Partitioning::UnknownPartitioning(input.output_partitioning().partition_count());
     let properties = EquivalenceProperties::new(Arc::clone(columns));
     Arc::new(PlanProperties::new(properties, partitioning, input.pipeline_behavior(), input.boundedness()))
 }

@@ -61,8 +61,9 @@ impl PhysicalOptimizerRule for WideKeys {
         "wide_keys"
     }
 
+    /// A side that is the key alone has no metadata for the join to merge.
     fn schema_check(&self) -> bool {
-        true
+        false
     }
 }
 
