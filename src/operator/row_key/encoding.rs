@@ -78,6 +78,8 @@ pub(in crate::operator) fn comes_back_plain(data_type: &DataType) -> bool {
         DataType::Struct(fields) => fields.iter().any(|field| comes_back_plain(field.data_type())),
         DataType::List(field)
         | DataType::LargeList(field)
+        | DataType::ListView(field)
+        | DataType::LargeListView(field)
         | DataType::FixedSizeList(field, _)
         | DataType::Map(field, _) => comes_back_plain(field.data_type()),
         _ => false,

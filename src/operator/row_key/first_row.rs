@@ -211,7 +211,9 @@ impl GroupsAccumulator for FirstRows {
 
     fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], groups: usize) -> Result<()> {
         let (orders, rows) = split(values)?;
-        let Some(rows) = rows.first() else { return Ok(()) };
+        let [rows] = rows else {
+            return Err(Error::internal("the state of a first row is its order and the row").into());
+        };
         self.resize(groups);
         for (group, row) in self.better(orders, group_indices, |_| true) {
             self.put(group, orders.value(row as usize), rows.as_binary_view().value(row as usize));

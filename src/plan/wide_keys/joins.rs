@@ -40,7 +40,8 @@ pub(super) fn on_key(join: &HashJoinExec) -> Result<Option<Arc<dyn ExecutionPlan
             let (left, columns) = seen(left, join);
             ((left, right.keyed().keys_alone()), columns)
         }
-        _ => ((left.keyed(), right.keyed()), None),
+        // Where rows of both sides come out, a copy of their columns would be held beside them.
+        _ => return Ok(None),
     };
     let builder = join.builder().with_on(vec![(left.key, right.key)]);
     let joined = builder.with_new_children(vec![left.input, right.input])?.recompute_properties().build_exec()?;
