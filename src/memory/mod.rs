@@ -39,7 +39,7 @@ pub use limit::parse_bytes;
 pub(crate) use mapping::Mapping;
 pub(crate) use owned_folder::OwnedFolder;
 pub use resident::set_purge;
-pub(crate) use row_bytes::{COLUMN, copied_bytes, row_bytes};
+pub(crate) use row_bytes::{ALLOCATION, COLUMN, copied_bytes, row_bytes};
 pub(crate) use runtime::Memory;
 pub use spill_folder::SpillFolder;
 pub(crate) use store::{Store, StoredBatch};

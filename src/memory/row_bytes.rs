@@ -11,6 +11,9 @@ use datafusion::common::utils::memory::get_record_batch_memory_size;
 /// has few rows and many columns, that is more than its rows.
 pub(crate) const COLUMN: usize = 256;
 
+/// What an allocation takes beside its bytes, about.
+pub(crate) const ALLOCATION: usize = 16;
+
 /// What a batch holds in memory, with buffers that it may share.
 pub(crate) fn held_bytes(batch: &RecordBatch) -> usize {
     get_record_batch_memory_size(batch) + batch.num_columns() * COLUMN

@@ -58,7 +58,7 @@ pub(crate) use recursion::SpillingRecursionExec;
 pub(crate) use repartition::Repartition;
 pub(crate) use row_count::row_count;
 pub(crate) use row_key::{
-    ColumnSource, FIRST_ROW, KeyColumns, KeyColumnsExec, KeyEncoding, Nulls, RowKey, RowKeys, RowKeysExec, first_row,
+    ColumnSource, FIRST_ROW, KeyColumns, KeyColumnsExec, KeyEncoding, RowKey, RowKeys, RowKeysExec, first_row,
 };
 pub(crate) use sized_text::SizedText;
 pub(crate) use small_batches::{SmallBatches, SmallBatchesExec};

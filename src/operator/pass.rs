@@ -4,11 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::CardinalityEffect;
+use datafusion::physical_plan::filter_pushdown::{ChildFilterDescription, FilterDescription, FilterPushdownPhase};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::{
@@ -48,6 +50,11 @@ pub(crate) trait Pass: fmt::Debug + Clone + Send + Sync + 'static {
     /// What comes out, where it is not the columns that go in.
     fn columns(&self) -> Option<&SchemaRef> {
         None
+    }
+
+    /// Whether the column at that place is the one that goes in at it.
+    fn stays(&self, _column: usize) -> bool {
+        self.columns().is_none()
     }
 
     /// Whether it leaves rows out.
@@ -141,6 +148,18 @@ impl<P: Pass> ExecutionPlan for PassExec<P> {
             }
         }
         Ok(TreeNodeRecursion::Continue)
+    }
+
+    /// What a join above leaves out may be left out below, by columns that stay where they are.
+    fn gather_filters_for_pushdown(
+        &self,
+        _: FilterPushdownPhase,
+        filters: Vec<Arc<dyn PhysicalExpr>>,
+        _: &ConfigOptions,
+    ) -> Result<FilterDescription> {
+        let stays = (0..self.input.schema().fields().len()).filter(|column| self.pass.stays(*column)).collect();
+        let of_input = ChildFilterDescription::from_child_with_allowed_indices(&filters, stays, &self.input)?;
+        Ok(FilterDescription::new().with_child(of_input))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

@@ -11,10 +11,10 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::physical_expr::PhysicalSortExpr;
 use datafusion::physical_expr::aggregate::{AggregateExprBuilder, AggregateFunctionExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
+use datafusion::physical_plan::{ExecutionPlan, InputOrderMode, PhysicalExpr};
 
-use super::complete_aggregate::CompleteAggregate;
-use crate::operator::{ColumnSource, FIRST_ROW, KeyColumns, KeyColumnsExec, KeyEncoding, Nulls, RowKey, first_row};
+use super::complete_aggregate::{CompleteAggregate, Functions};
+use crate::operator::{ColumnSource, FIRST_ROW, KeyColumns, KeyColumnsExec, KeyEncoding, RowKey, first_row};
 
 /// Finds the first row of a group once, where several of its values are wanted, as by `SELECT DISTINCT ON`.
 ///
@@ -57,20 +57,16 @@ struct First {
 
 fn by_rows(aggregate: &CompleteAggregate<'_>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let groups = aggregate.first.group_expr();
-    let firsts = if groups.is_single() && !groups.is_empty() { firsts(aggregate)? } else { Vec::new() };
+    // Of rows in the order of their groups the engine holds one group at a time, and keeps that order.
+    let is_one_set = groups.is_single() && !groups.is_empty();
+    let is_for_us = is_one_set && *aggregate.first.input_order_mode() == InputOrderMode::Linear;
+    let firsts = if is_for_us { firsts(aggregate)? } else { Vec::new() };
     if firsts.is_empty() {
         return Ok(None);
     }
-    let (mut functions, mut keys) = (aggregate.functions(), Vec::new());
     let count = groups.input_exprs().len();
-    let mut columns: Vec<_> = (0..count + functions.len()).map(ColumnSource::Input).collect();
-    let is_found =
-        |function: &usize| firsts.iter().any(|first| first.values.iter().any(|(found, _)| found == function));
-    let others: Vec<_> = (0..functions.len()).filter(|function| !is_found(function)).collect();
-    for (place, other) in others.iter().enumerate() {
-        columns[count + other] = ColumnSource::Input(count + place);
-    }
-    functions = others.into_iter().map(|other| functions[other].clone()).collect();
+    let (mut functions, mut columns) = others(aggregate, &firsts, count);
+    let mut keys = Vec::new();
     for (key, first) in firsts.iter().enumerate() {
         let Some((function, encoding)) = first.function(aggregate, key)? else { return Ok(None) };
         keys.push((count + functions.len(), encoding));
@@ -82,6 +78,19 @@ fn by_rows(aggregate: &CompleteAggregate<'_>) -> Result<Option<Arc<dyn Execution
     let rows = aggregate.with(groups.clone(), functions)?;
     let columns = KeyColumns::new(aggregate.last().schema(), keys, columns);
     Ok(Some(Arc::new(KeyColumnsExec::new(rows, columns))))
+}
+
+/// The functions that are none of `firsts`, behind `groups` groups, and where all columns come from if not from keys.
+fn others(aggregate: &CompleteAggregate<'_>, firsts: &[First], groups: usize) -> (Functions, Vec<ColumnSource>) {
+    let mut columns: Vec<_> = (0..groups).map(ColumnSource::Input).collect();
+    let mut others = Vec::new();
+    for (place, function) in aggregate.functions().into_iter().enumerate() {
+        columns.push(ColumnSource::Input(groups + others.len()));
+        if !firsts.iter().any(|first| first.values.iter().any(|(found, _)| *found == place)) {
+            others.push(function);
+        }
+    }
+    (others, columns)
 }
 
 /// The orders of which several values are wanted, or one that is large.
@@ -136,7 +145,7 @@ impl First {
             return Ok(None);
         };
         let order_by = self.order.iter().map(|order| Arc::clone(&order.expr)).collect();
-        let order: Arc<dyn PhysicalExpr> = Arc::new(RowKey::new(order_by, Arc::new(order), Nulls::Value));
+        let order: Arc<dyn PhysicalExpr> = Arc::new(RowKey::new(order_by, Arc::new(order)));
         let values = self.values.iter().map(|(_, value)| Arc::clone(value));
         let (arguments, encoding) = (iter::once(order).chain(values).collect(), Arc::new(encoding));
         let function = AggregateExprBuilder::new(Arc::new(first_row(Arc::clone(&encoding))), arguments)

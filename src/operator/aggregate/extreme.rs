@@ -11,10 +11,8 @@ use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 
 use crate::error::Error;
+use crate::memory::ALLOCATION;
 use crate::operator::row_key::comes_back_plain;
-
-/// What an allocation takes beside its bytes, about.
-const ALLOCATION: usize = 16;
 
 /// `min` or `max` of structs, kept as the bytes that sort as they do.
 ///

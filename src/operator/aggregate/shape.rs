@@ -148,7 +148,8 @@ impl Shape {
         }
     }
 
-    /// Whether any function keeps a text of each group, such as the greatest.
+    /// Whether any function keeps a text of each group, such as the greatest, and does not count the copy of it: a first row
+    /// does.
     fn keeps_texts(&self) -> bool {
         let of_text = |function: &Arc<AggregateFunctionExpr>| {
             let field = function.field();
@@ -178,7 +179,8 @@ impl Shape {
         rows == Rows::States || !self.input_is_raw
     }
 
-    /// Whether each of such rows can be a group with its states by itself: not where a row makes a sketch of many bytes.
+    /// Whether each of such rows can be a group with its states by itself: not where a row makes a sketch of many bytes. A first
+    /// row has bytes, too, but no more than the row.
     pub(super) fn can_be_states(&self, rows: Rows) -> bool {
         let is_small = |field: &FieldRef| !field.data_type().is_nested() && !is_binary(field.data_type());
         let is_small = |function: &Arc<AggregateFunctionExpr>| {

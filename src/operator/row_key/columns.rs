@@ -49,9 +49,17 @@ impl KeyColumns {
 
     /// Whether it makes all columns of one such key, in their order, of a column that is the only one.
     pub(crate) fn is_one_key(&self, encoding: &KeyEncoding) -> bool {
-        let in_order = |(place, source): (usize, &ColumnSource)| matches!(source, ColumnSource::Key(0, column) if *column == place);
+        let in_order = |(place, source): (usize, &ColumnSource)| match source {
+            ColumnSource::Key(0, column) => *column == place,
+            _ => false,
+        };
         let is_one = matches!(&self.keys[..], [(0, key)] if key.as_ref() == encoding);
         is_one && self.columns.len() == encoding.columns() && self.columns.iter().enumerate().all(in_order)
+    }
+
+    /// The same columns by another schema, of the same types.
+    pub(crate) fn with_schema(&self, schema: SchemaRef) -> Self {
+        Self { schema, ..self.clone() }
     }
 
     fn of_keys(&self, batch: &RecordBatch) -> Result<RecordBatch> {
@@ -85,11 +93,19 @@ impl Pass for KeyColumns {
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows)))
     }
 
-    fn describe(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyColumnsExec: columns={}", self.keys.iter().map(|(_, key)| key.columns()).sum::<usize>())
+    fn describe(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns = self.keys.iter().map(|(_, key)| key.columns()).sum::<usize>();
+        match t {
+            DisplayFormatType::TreeRender => write!(f, "columns={columns}"),
+            DisplayFormatType::Default | DisplayFormatType::Verbose => write!(f, "KeyColumnsExec: columns={columns}"),
+        }
     }
 
     fn columns(&self) -> Option<&SchemaRef> {
         Some(&self.schema)
+    }
+
+    fn stays(&self, column: usize) -> bool {
+        matches!(self.columns.get(column), Some(ColumnSource::Input(from)) if *from == column)
     }
 }

@@ -2,8 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use datafusion::arrow::array::{Array, ArrayRef, BinaryArray, BinaryViewArray};
-use datafusion::arrow::buffer::NullBuffer;
+use datafusion::arrow::array::{ArrayRef, BinaryViewArray};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::common::Result;
@@ -26,9 +25,11 @@ impl KeyEncoding {
         Self::new(types.into_iter().map(SortField::new).collect(), true).filter(|_| is_plain)
     }
 
-    /// Of values that come back as they were. None for types that do not.
+    /// Of values that come back as they were. None for types that do not, and for lists of a fixed length, of which each
+    /// element would come back by itself.
     pub(crate) fn of_values(types: Vec<DataType>) -> Option<Self> {
-        let comes_back = !types.iter().any(comes_back_plain);
+        let is_fixed = |data_type: &DataType| matches!(data_type, DataType::FixedSizeList(..));
+        let comes_back = !types.iter().any(|data_type| comes_back_plain(data_type) || is_fixed(data_type));
         Self::new(types.into_iter().map(SortField::new).collect(), false).filter(|_| comes_back)
     }
 
@@ -47,16 +48,14 @@ impl KeyEncoding {
         self.fields.len()
     }
 
-    /// The key of each of `rows` rows. With `nulls`, a row with any NULL has NULL.
-    pub(super) fn encode(&self, columns: &[ArrayRef], rows: usize, nulls: bool) -> Result<BinaryViewArray> {
+    /// The key of each of `rows` rows.
+    pub(super) fn encode(&self, columns: &[ArrayRef], rows: usize) -> Result<BinaryViewArray> {
         if columns.is_empty() {
             return Ok(BinaryViewArray::from_iter_values(std::iter::repeat_n(b"", rows)));
         }
         let one_zero: Vec<_> = columns.iter().filter(|_| self.one_zero).map(normalize_float_zero).collect();
         let columns = if self.one_zero { &one_zero } else { columns };
-        let (offsets, bytes, _) = self.converter.convert_columns(columns)?.try_into_binary()?.into_parts();
-        let nulls = if nulls { columns.iter().fold(None, joined) } else { None };
-        Ok(BinaryViewArray::from(&BinaryArray::try_new(offsets, bytes, nulls)?))
+        Ok(BinaryViewArray::from(&self.converter.convert_columns(columns)?.try_into_binary()?))
     }
 
     /// The columns of rows with such keys, none of which is NULL.
@@ -84,10 +83,6 @@ pub(in crate::operator) fn comes_back_plain(data_type: &DataType) -> bool {
         | DataType::Map(field, _) => comes_back_plain(field.data_type()),
         _ => false,
     }
-}
-
-fn joined(all: Option<NullBuffer>, column: &ArrayRef) -> Option<NullBuffer> {
-    NullBuffer::union(all.as_ref(), column.logical_nulls().as_ref())
 }
 
 impl PartialEq for KeyEncoding {

@@ -12,31 +12,17 @@ use datafusion::physical_plan::PhysicalExpr;
 
 use super::encoding::KeyEncoding;
 
-/// What a NULL in a row makes of its key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Nulls {
-    /// A value like any other, which groups and set operations take it for.
-    Value,
-    /// A NULL, which joins find no partner for.
-    Null,
-}
-
-/// The values of a row as one key, of type `BinaryView`.
+/// The values of a row as one key, of type `BinaryView`; a NULL is a value like any other.
 #[derive(Debug)]
 pub(crate) struct RowKey {
     columns: Vec<Arc<dyn PhysicalExpr>>,
     encoding: Arc<KeyEncoding>,
-    nulls: Nulls,
 }
 
 impl RowKey {
     /// The values of `columns`, which have the types of the encoding.
-    pub(crate) fn new(columns: Vec<Arc<dyn PhysicalExpr>>, encoding: Arc<KeyEncoding>, nulls: Nulls) -> Self {
-        Self { columns, encoding, nulls }
-    }
-
-    fn is_nullable(&self) -> bool {
-        self.nulls == Nulls::Null
+    pub(crate) fn new(columns: Vec<Arc<dyn PhysicalExpr>>, encoding: Arc<KeyEncoding>) -> Self {
+        Self { columns, encoding }
     }
 }
 
@@ -46,13 +32,13 @@ impl PhysicalExpr for RowKey {
     }
 
     fn nullable(&self, _: &Schema) -> Result<bool> {
-        Ok(self.is_nullable())
+        Ok(false)
     }
 
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
         let values = |column: &Arc<dyn PhysicalExpr>| column.evaluate(batch)?.into_array(batch.num_rows());
         let columns = self.columns.iter().map(values).collect::<Result<Vec<_>>>()?;
-        let keys = self.encoding.encode(&columns, batch.num_rows(), self.is_nullable())?;
+        let keys = self.encoding.encode(&columns, batch.num_rows())?;
         Ok(ColumnarValue::Array(Arc::new(keys)))
     }
 
@@ -61,7 +47,7 @@ impl PhysicalExpr for RowKey {
     }
 
     fn with_new_children(self: Arc<Self>, columns: Vec<Arc<dyn PhysicalExpr>>) -> Result<Arc<dyn PhysicalExpr>> {
-        Ok(Arc::new(Self { columns, encoding: Arc::clone(&self.encoding), nulls: self.nulls }))
+        Ok(Arc::new(Self { columns, encoding: Arc::clone(&self.encoding) }))
     }
 
     fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,7 +67,7 @@ impl fmt::Display for RowKey {
 
 impl PartialEq for RowKey {
     fn eq(&self, other: &Self) -> bool {
-        self.nulls == other.nulls && self.columns == other.columns && self.encoding == other.encoding
+        self.columns == other.columns && self.encoding == other.encoding
     }
 }
 
@@ -90,6 +76,5 @@ impl Eq for RowKey {}
 impl Hash for RowKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.columns.hash(state);
-        self.nulls.hash(state);
     }
 }

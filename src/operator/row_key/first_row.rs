@@ -16,12 +16,10 @@ use datafusion::logical_expr::{
 
 use super::encoding::KeyEncoding;
 use crate::error::Error;
+use crate::memory::ALLOCATION;
 
 /// Its name.
 pub(crate) const FIRST_ROW: &str = "first_row";
-
-/// What an allocation takes beside its bytes, about.
-const ALLOCATION: usize = 16;
 
 /// `first_row(order, values…)`: of the rows of a group, the one with the least `order`, which is a key; its values as one
 /// key, of that encoding.
@@ -202,7 +200,7 @@ impl GroupsAccumulator for FirstRows {
         let better = self.better(orders, group_indices, wanted);
         let places = UInt32Array::from_iter_values(better.iter().map(|(_, row)| *row));
         let values = values.iter().map(|column| take(column, &places, None)).collect::<Result<Vec<_>, _>>()?;
-        let rows = self.encoding.encode(&values, better.len(), false)?;
+        let rows = self.encoding.encode(&values, better.len())?;
         for (place, (group, row)) in better.into_iter().enumerate() {
             self.put(group, orders.value(row as usize), rows.value(place));
         }
@@ -233,7 +231,7 @@ impl GroupsAccumulator for FirstRows {
 
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
         let (orders, values) = split(values)?;
-        let rows: ArrayRef = Arc::new(self.encoding.encode(values, orders.len(), false)?);
+        let rows: ArrayRef = Arc::new(self.encoding.encode(values, orders.len())?);
         let orders: ArrayRef = Arc::new(orders.clone());
         let Some(filter) = filter else { return Ok(vec![orders, rows]) };
         Ok(vec![nullif(&orders, &not(&prep_null_mask_filter(filter))?)?, rows])

@@ -7,11 +7,12 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan, PhysicalExpr};
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 
+use crate::memory::{row_bytes, rows_of_batch};
 use crate::operator::pass::{Pass, PassExec};
 
 /// Gives out the key of each row and nothing else.
@@ -29,9 +30,22 @@ pub(crate) struct RowKeys {
 impl RowKeys {
     /// The key as a column of that name.
     pub(crate) fn new(key: Arc<dyn PhysicalExpr>, name: &str) -> Self {
-        let field = Field::new(name, DataType::BinaryView, true);
+        let field = Field::new(name, DataType::BinaryView, false);
         Self { key, schema: Arc::new(Schema::new(vec![field])) }
     }
+
+    fn of_rows(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let keys = self.key.evaluate(batch)?.into_array(batch.num_rows())?;
+        Ok(RecordBatch::try_new(Arc::clone(&self.schema), vec![keys])?)
+    }
+}
+
+/// A batch as pieces whose keys have about as many bytes as a batch usually has: of a long text that a join has put
+/// beside many rows, each of their keys has a copy.
+fn pieces(batch: RecordBatch) -> impl Iterator<Item = RecordBatch> {
+    let rows = batch.num_rows();
+    let at_once = rows_of_batch(rows, row_bytes(&batch) / rows.max(1)).max(1);
+    (0..rows).step_by(at_once).map(move |first| batch.slice(first, at_once.min(rows - first)))
 }
 
 impl Pass for RowKeys {
@@ -42,13 +56,15 @@ impl Pass for RowKeys {
         input: &Arc<dyn ExecutionPlan>,
         partition: usize,
         context: Arc<TaskContext>,
-        _: &ExecutionPlanMetricsSet,
+        metrics: &ExecutionPlanMetricsSet,
     ) -> Result<SendableRecordBatchStream> {
-        let Self { key, schema } = self.clone();
-        let keys = input.execute(partition, context)?.map(move |batch| {
-            let batch = batch?;
-            let keys = key.evaluate(&batch)?.into_array(batch.num_rows())?;
-            Ok(RecordBatch::try_new(Arc::clone(&schema), vec![keys])?)
+        let (keys, baseline) = (self.clone(), BaselineMetrics::new(metrics, partition));
+        let pieces = input.execute(partition, context)?.map_ok(|batch| futures::stream::iter(pieces(batch).map(Ok)));
+        let keys = pieces.try_flatten().map(move |piece: Result<RecordBatch>| {
+            let _timer = baseline.elapsed_compute().timer();
+            let piece = keys.of_rows(&piece?)?;
+            baseline.record_output(piece.num_rows());
+            Ok(piece)
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), keys)))
     }

@@ -1,4 +1,4 @@
-//! Keys of very many columns as one column.
+//! Rows as one column of bytes: keys of very many columns, and the first row of a group.
 //!
 //! Hash tables, partitioners and exchanges work column by column: of rows of a thousand columns, which come a few dozen
 //! at a time, they make a thousand arrays of a few hundred bytes for every step, and more pages of the allocator are held
@@ -11,7 +11,8 @@
 //!  8 │    │   │    4          01 80 00 … 84                      8 │    │   │    4
 //! ```
 //!
-//! The bytes are those of [`arrow::row`](datafusion::arrow::row): the same exactly where the values are.
+//! The bytes are those of [`arrow::row`](datafusion::arrow::row): of a group, the same exactly where the values are equal;
+//! of a first row, what comes back as it was.
 
 mod columns;
 mod encoding;
@@ -22,6 +23,6 @@ mod keys;
 pub(crate) use columns::{ColumnSource, KeyColumns, KeyColumnsExec};
 pub(crate) use encoding::KeyEncoding;
 pub(super) use encoding::comes_back_plain;
-pub(crate) use expr::{Nulls, RowKey};
+pub(crate) use expr::RowKey;
 pub(crate) use first_row::{FIRST_ROW, first_row};
 pub(crate) use keys::{RowKeys, RowKeysExec};

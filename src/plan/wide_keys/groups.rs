@@ -7,7 +7,7 @@ use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode, Physic
 use datafusion::physical_plan::{ExecutionPlan, InputOrderMode, PhysicalExpr};
 
 use super::{KEY, Keyed, WIDE, encoding};
-use crate::operator::{ColumnSource, KeyColumns, KeyColumnsExec, Nulls};
+use crate::operator::{ColumnSource, KeyColumns, KeyColumnsExec};
 use crate::plan::complete_aggregate::CompleteAggregate;
 
 /// An aggregate by many columns as one by their key.
@@ -19,7 +19,7 @@ pub(super) fn by_key(aggregate: &CompleteAggregate<'_>) -> Result<Option<Arc<dyn
     let columns = first.group_expr().input_exprs();
     let Some(encoding) = encoding(&columns, first.input())? else { return Ok(None) };
     let count = columns.len();
-    let rows = Keyed::of(first.input(), columns, Nulls::Value, Arc::clone(&encoding));
+    let rows = Keyed::of(first.input(), columns, Arc::clone(&encoding));
     let by_key = match first.aggr_expr().is_empty() {
         true => distinct(*aggregate.last().mode(), rows.keys_alone())?,
         false => aggregate.with(group(rows.key), aggregate.functions())?,

@@ -14,7 +14,7 @@ use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
 use super::complete_aggregate::CompleteAggregate;
-use crate::operator::{KeyEncoding, Nulls, RowKey, RowKeys, RowKeysExec};
+use crate::operator::{KeyEncoding, RowKey, RowKeys, RowKeysExec};
 
 /// Keys of so many columns are made one.
 const WIDE: usize = if cfg!(test) { 6 } else { 64 };
@@ -22,23 +22,24 @@ const WIDE: usize = if cfg!(test) { 6 } else { 64 };
 /// What that one is called.
 const KEY: &str = "row_key";
 
-/// Makes one key of the columns of a group, such as those of `SELECT DISTINCT *`, and of a join, such as `INTERSECT` is,
-/// where they are very many; why, see [`RowKey`].
+/// Makes one key of the columns of a group, such as those of `SELECT DISTINCT *`, where they are very many; why, see
+/// [`RowKey`]. `INTERSECT` and `EXCEPT` join what is distinct by that key.
 ///
 /// ```text
-/// AggregateExec: FinalPartitioned, gby=[c0, …]          KeyColumnsExec: columns=1000
-///   AggregateExec: Partial, gby=[c0, …]             →     AggregateExec: SinglePartitioned, gby=[row_key]
-///     …                                                     RowKeysExec: row_key(c0, …)
-///                                                             …
+/// AggregateExec: FinalPartitioned, gby=[c0, …]     KeyColumnsExec: columns=1000
+///   AggregateExec: Partial, gby=[c0, …]        →     AggregateExec: SinglePartitioned, gby=[row_key]
+///     …                                                RowKeysExec: row_key(c0, …)
+///                                                        …
 ///
-/// HashJoinExec: RightSemi, on=[(c0, c0), …]             HashJoinExec: RightSemi, on=[(row_key, row_key(c0, …))]
-///   left                                            →     RowKeysExec: row_key(c0, …)
-///   right                                                   left
-///                                                         right
+/// HashJoinExec: RightSemi, on=[(c0, c0), …]        KeyColumnsExec: columns=1000
+///   left                                       →     HashJoinExec: RightSemi, on=[(row_key, row_key)]
+///   AggregateExec: gby=[c0, …]                         RowKeysExec: row_key(c0, …)
+///     …                                                  left
+///                                                      AggregateExec: gby=[row_key]
+///                                                        …
 /// ```
 ///
-/// A side of which nothing comes out, as of a semijoin, is left with the key alone. The rule stands before the one that
-/// deals rows out by the keys of their groups.
+/// The rule stands before the one that deals rows out by the keys of their groups.
 #[derive(Debug)]
 pub(crate) struct WideKeys;
 
@@ -61,9 +62,8 @@ impl PhysicalOptimizerRule for WideKeys {
         "wide_keys"
     }
 
-    /// A side that is the key alone has no metadata for the join to merge.
     fn schema_check(&self) -> bool {
-        false
+        true
     }
 }
 
@@ -74,13 +74,8 @@ struct Keyed {
 }
 
 impl Keyed {
-    fn of(
-        input: &Arc<dyn ExecutionPlan>,
-        columns: Vec<Arc<dyn PhysicalExpr>>,
-        nulls: Nulls,
-        encoding: Arc<KeyEncoding>,
-    ) -> Self {
-        Self { input: Arc::clone(input), key: Arc::new(RowKey::new(columns, encoding, nulls)) }
+    fn of(input: &Arc<dyn ExecutionPlan>, columns: Vec<Arc<dyn PhysicalExpr>>, encoding: Arc<KeyEncoding>) -> Self {
+        Self { input: Arc::clone(input), key: Arc::new(RowKey::new(columns, encoding)) }
     }
 
     /// The same with nothing but the key.
@@ -126,10 +121,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_only_looked_up_is_the_key_alone() {
-        let plan = explain("SELECT * FROM t a LEFT SEMI JOIN t b USING (c0, c1, c2, c3, c4, c5) WHERE a.c0 > 1").await;
-        assert_eq!(plan.matches("RowKeysExec: row_key(").count(), 1, "{plan}");
-        assert!(plan.contains("on=[(row_key@0, row_key(c0@0") || plan.contains("c5@5), row_key@0)]"), "{plan}");
+    async fn joins_of_rows_that_are_no_keys_keep_their_columns() {
+        for join in ["LEFT SEMI JOIN", "JOIN", "LEFT ANTI JOIN"] {
+            let plan = explain(&format!("SELECT * FROM t a {join} t b USING (c0, c1, c2, c3, c4, c5)")).await;
+            assert!(!plan.contains("row_key"), "{plan}");
+        }
     }
 
     #[tokio::test]
