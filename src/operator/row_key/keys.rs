@@ -12,8 +12,11 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan, PhysicalExpr};
 use futures::{StreamExt, TryStreamExt};
 
-use crate::memory::{row_bytes, rows_of_batch};
+use crate::memory::row_bytes;
 use crate::operator::pass::{Pass, PassExec};
+
+/// The keys that are made at once have about so many bytes.
+const BYTES: usize = 2 << 20;
 
 /// Gives out the key of each row and nothing else.
 ///
@@ -40,11 +43,11 @@ impl RowKeys {
     }
 }
 
-/// A batch as pieces whose keys have about as many bytes as a batch usually has: of a long text that a join has put
-/// beside many rows, each of their keys has a copy.
+/// A batch as pieces of about as many rows each, whose keys have no more than [`BYTES`]: of a long text that a join has
+/// put beside many rows, each of their keys has a copy.
 fn pieces(batch: RecordBatch) -> impl Iterator<Item = RecordBatch> {
     let rows = batch.num_rows();
-    let at_once = rows_of_batch(rows, row_bytes(&batch) / rows.max(1)).max(1);
+    let at_once = rows.div_ceil(row_bytes(&batch).div_ceil(BYTES).max(1)).max(1);
     (0..rows).step_by(at_once).map(move |first| batch.slice(first, at_once.min(rows - first)))
 }
 
@@ -82,5 +85,27 @@ impl Pass for RowKeys {
 
     fn columns(&self) -> Option<&SchemaRef> {
         Some(&self.schema)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::{ArrayRef, StringViewArray};
+
+    use super::*;
+
+    /// Eight thousand rows with one text of 300 kB beside them are 2.5 GB of keys, more than one array of bytes may have.
+    #[test]
+    fn keys_of_a_text_beside_many_rows_are_made_by_pieces() {
+        let (text, short) = ("x".repeat(300 << 10), "y".repeat(20));
+        let rows = |text: &str| {
+            let texts: ArrayRef = Arc::new(StringViewArray::from_iter_values(vec![text; 100]));
+            RecordBatch::try_from_iter([("s", texts)]).unwrap()
+        };
+        let lengths = |text| pieces(rows(text)).map(|piece| piece.num_rows()).collect::<Vec<_>>();
+        assert_eq!(lengths(&short), [100]);
+        assert_eq!(lengths(&text).iter().sum::<usize>(), 100);
+        assert!(lengths(&text).iter().all(|rows| *rows * text.len() <= BYTES), "{:?}", lengths(&text));
+        assert_eq!(pieces(rows(&short).slice(0, 0)).count(), 0);
     }
 }
