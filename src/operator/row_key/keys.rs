@@ -47,7 +47,7 @@ impl RowKeys {
 /// put beside many rows, each of their keys has a copy.
 fn pieces(batch: RecordBatch) -> impl Iterator<Item = RecordBatch> {
     let rows = batch.num_rows();
-    let at_once = rows.div_ceil(row_bytes(&batch).div_ceil(BYTES).max(1)).max(1);
+    let at_once = (rows / row_bytes(&batch).div_ceil(BYTES).max(1)).max(1);
     (0..rows).step_by(at_once).map(move |first| batch.slice(first, at_once.min(rows - first)))
 }
 
