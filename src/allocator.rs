@@ -29,7 +29,7 @@ pub(crate) fn install() {
     partita::memory::set_purge(purge);
 }
 
-/// Gives all memory that is free, but kept for the next to ask, back to the system, and the pages of code.
+/// Gives all memory that is free, but kept for the next to ask, back to the system, and the pages of the program's file.
 #[allow(unsafe_code)]
 fn purge() {
     use std::ptr::null_mut;
@@ -37,21 +37,22 @@ fn purge() {
     // It fails only for a name that is not known.
     unsafe { tikv_jemalloc_sys::mallctl(c"arena.4096.purge".as_ptr(), null_mut(), null_mut(), null_mut(), 0) };
     #[cfg(target_os = "linux")]
-    let_code_go();
+    let_program_go();
 }
 
-/// Lets the pages of the program's own code go. What runs comes back at once from the system's file cache; what only the
-/// start needed, planning, or an operator that is done, does not: measured at the smallest limit, 20 to 30 MB.
+/// Lets the pages of the program's own file go. What runs comes back at once from the system's file cache; what only the
+/// start needed, planning, or an operator that is done, does not: measured at the smallest limit, 20 to 30 MB of code, and
+/// of constants and of tables of the loader.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
-fn let_code_go() {
+fn let_program_go() {
     use std::ptr::NonNull;
     use std::sync::OnceLock;
 
     use nix::sys::mman::{MmapAdvise, madvise};
 
-    static CODE: OnceLock<Vec<(usize, usize)>> = OnceLock::new();
-    for (start, end) in CODE.get_or_init(code) {
+    static PAGES: OnceLock<Vec<(usize, usize)>> = OnceLock::new();
+    for (start, end) in PAGES.get_or_init(pages) {
         let Some(address) = NonNull::new(*start as *mut std::ffi::c_void) else { continue };
         // SAFETY: these pages are mapped as long as the program runs, and nobody writes to them: what is let go is read
         // from the file again. Where that is refused they stay.
@@ -59,9 +60,10 @@ fn let_code_go() {
     }
 }
 
-/// Where the program's file is mapped to be run.
+/// Where the program's file is mapped to be run, and where its beginning is mapped to be read. What the loader has written
+/// to is not among that, although it is to be read only now: it lies behind the code.
 #[cfg(target_os = "linux")]
-fn code() -> Vec<(usize, usize)> {
+fn pages() -> Vec<(usize, usize)> {
     let (Ok(program), Ok(maps)) = (std::env::current_exe(), std::fs::read_to_string("/proc/self/maps")) else {
         return Vec::new();
     };
@@ -69,7 +71,8 @@ fn code() -> Vec<(usize, usize)> {
     let of_program = |line: &str| {
         let (mut fields, file) = (line.split_whitespace(), &line[line.find('/')?..]);
         let (start, end) = fields.next()?.split_once('-')?;
-        (fields.next()? == "r-xp" && program.as_os_str() == file).then_some((address(start)?, address(end)?))
+        let clean = matches!((fields.next()?, fields.next().and_then(address)?), ("r-xp", _) | ("r--p", 0));
+        (clean && program.as_os_str() == file).then_some((address(start)?, address(end)?))
     };
     maps.lines().filter_map(of_program).collect()
 }

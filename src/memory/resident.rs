@@ -149,6 +149,9 @@ impl Sampler {
     /// A look-up takes about 3 µs; one in 2 ms is a seventh of a percent of one core.
     const INTERVAL_MICROS: u64 = 2_000;
 
+    /// A thread that looks every 4 ms has lost its turn to other programs.
+    const LATE_MICROS: u64 = 8_000;
+
     /// Purged pages come back as faults: not for every batch.
     const PURGE_INTERVAL_MICROS: u64 = 20_000;
 
@@ -177,16 +180,8 @@ impl Sampler {
     }
 
     /// The resident size in bytes; where it is above `high`, after free memory was given back and idle processes ended.
-    pub(crate) fn below(&self, high: u64) -> u64 {
-        self.lower(high, Self::PURGE_INTERVAL_MICROS)
-    }
-
-    /// The same where the limit is near.
-    pub(crate) fn below_mark(&self, mark: u64) -> u64 {
-        self.lower(mark, Self::URGENT_INTERVAL_MICROS)
-    }
-
-    fn lower(&self, high: u64, interval: u64) -> u64 {
+    /// Above `mark` the limit is near: it is given back sooner again.
+    pub(crate) fn below(&self, high: u64, mark: u64) -> u64 {
         if self.bytes() > high && let_mappings_go() {
             // At every look: what is mapped is read as fast as memory is.
             self.refresh();
@@ -195,6 +190,7 @@ impl Sampler {
         if bytes <= high {
             return bytes;
         }
+        let interval = if bytes > mark { Self::URGENT_INTERVAL_MICROS } else { Self::PURGE_INTERVAL_MICROS };
         let now = self.start.elapsed().as_micros() as u64;
         let purged = self.purged.load(Ordering::Relaxed);
         let due = now.saturating_sub(purged) >= interval;
@@ -205,6 +201,12 @@ impl Sampler {
             }
         }
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether nobody has looked for a while.
+    pub(crate) fn is_late(&self) -> bool {
+        let now = self.start.elapsed().as_micros() as u64;
+        now.saturating_sub(self.taken.load(Ordering::Relaxed)) >= Self::LATE_MICROS
     }
 
     /// Has the allocator give free memory back, now.

@@ -135,11 +135,20 @@ impl Budget {
     fn look(&self) -> u64 {
         let mark = self.state.lock().mark();
         let purged = self.resident.last_purge();
-        let resident = self.resident.below_mark(mark);
+        let resident = self.resident.below(mark, mark);
         if self.resident.last_purge() != purged {
             self.evict_above(mark, resident);
         }
         resident
+    }
+
+    /// The watch is a thread among others, and where programs want more processors than there are, it comes late. Tables
+    /// do not leave for it: those that leave come here themselves.
+    fn look_if_late(&self) {
+        if self.resident.is_late() {
+            let mark = self.state.lock().mark();
+            self.resident.below(mark, mark);
+        }
     }
 
     /// A statement comes: what the one before freed is given back, and tables leave, until there is room for the code
@@ -292,8 +301,11 @@ impl Budget {
 
     /// Grants a request (0), or tells how many bytes must leave for disk first.
     fn request(&self, reservation: &MemoryReservation, more: usize, evicted: bool) -> EngineResult<usize> {
-        let high = self.state.lock().high();
-        let resident = self.resident.below(high.saturating_sub(more as u64));
+        let (high, mark) = {
+            let state = self.state.lock();
+            (state.high(), state.mark())
+        };
+        let resident = self.resident.below(high.saturating_sub(more as u64), mark);
         let mut state = self.state.lock();
         match state.judge(reservation.consumer(), more, resident, evicted) {
             Some(0) => state.take(reservation.consumer(), more),
@@ -339,10 +351,12 @@ impl MemoryPool for Budget {
 
     fn grow(&self, reservation: &MemoryReservation, additional: usize) {
         self.state.lock().take(reservation.consumer(), additional);
+        self.look_if_late();
     }
 
     fn shrink(&self, reservation: &MemoryReservation, shrink: usize) {
         self.state.lock().give_back(reservation.consumer(), shrink);
+        self.look_if_late();
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> EngineResult<()> {
