@@ -17,6 +17,7 @@ mod codec;
 mod compact;
 mod decode;
 mod evict;
+mod file_pages;
 mod gather;
 mod limit;
 mod mapping;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use super::file_pages::FilePages;
 use super::mapping::let_mappings_go;
 
 /// The processes that work for this one: what they hold counts as this one's.
@@ -63,6 +64,13 @@ pub(crate) fn current() -> u64 {
     own + others
 }
 
+/// The bytes of files among what this process holds; 0 where the system does not tell.
+fn of_files() -> u64 {
+    let sizes = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = sizes.split_whitespace().nth(2).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0);
+    pages * PAGE
+}
+
 /// What another process holds for itself, in bytes; 0 where the system does not tell.
 pub(crate) fn private_of(id: u32) -> u64 {
     sizes_of(id).0
@@ -88,6 +96,8 @@ fn end_idle_processes() -> bool {
     // All of them, not the first that had any.
     keepers.iter().filter(|keeper| keeper.end_idle()).count() > 0
 }
+
+const PAGE: u64 = 4096;
 
 /// What a process holds for itself, and what of files, in bytes.
 fn sizes_of(id: u32) -> (u64, u64) {
@@ -143,6 +153,8 @@ pub(crate) struct Sampler {
     taken: AtomicU64,
     purged: AtomicU64,
     bytes: AtomicU64,
+    to_come: AtomicU64,
+    file_pages: FilePages,
 }
 
 impl Sampler {
@@ -164,6 +176,8 @@ impl Sampler {
             taken: AtomicU64::new(0),
             purged: AtomicU64::new(0),
             bytes: AtomicU64::new(current()),
+            to_come: AtomicU64::new(0),
+            file_pages: FilePages::default(),
         }
     }
 
@@ -212,7 +226,9 @@ impl Sampler {
     /// Has the allocator give free memory back, now.
     pub(crate) fn purge(&self) {
         if let Some(purge) = PURGE.get() {
+            let before = of_files();
             purge();
+            self.file_pages.let_go(before, of_files());
             self.refresh();
         }
     }
@@ -225,6 +241,12 @@ impl Sampler {
     /// Looks now.
     pub(crate) fn refresh(&self) {
         self.bytes.store(current(), Ordering::Relaxed);
+        self.to_come.store(self.file_pages.to_come(of_files()), Ordering::Relaxed);
+    }
+
+    /// By how many bytes it will soon be more, for what code needs was let go.
+    pub(crate) fn to_come(&self) -> u64 {
+        self.to_come.load(Ordering::Relaxed)
     }
 }
 

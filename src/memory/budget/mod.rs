@@ -305,7 +305,7 @@ impl Budget {
             let state = self.state.lock();
             (state.high(), state.mark())
         };
-        let resident = self.resident.below(high.saturating_sub(more as u64), mark);
+        let resident = self.resident.below(high.saturating_sub(more as u64), mark) + self.resident.to_come();
         let mut state = self.state.lock();
         match state.judge(reservation.consumer(), more, resident, evicted) {
             Some(0) => state.take(reservation.consumer(), more),
