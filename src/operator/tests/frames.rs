@@ -110,6 +110,62 @@ proptest! {
     }
 }
 
+/// Aggregates that the engine has for no frame that leaves rows behind, and what says the same.
+const NOT_OF_THE_ENGINE: [(&str, &str); 6] = [
+    (
+        "string_agg(s, ', ') OVER {w}",
+        "CASE WHEN count(s) OVER {w} > 0 THEN array_to_string(array_agg(s) OVER {w}, ', ') END",
+    ),
+    ("bool_and(v > 20) OVER {w}", "min((v > 20)::INT) OVER {w} = 1"),
+    ("bool_or(v > 20) OVER {w}", "max((v > 20)::INT) OVER {w} = 1"),
+    ("bit_or(abs(v) % 4) OVER {w}", "max((abs(v) % 4) & 1) OVER {w} + max((abs(v) % 4) & 2) OVER {w}"),
+    ("bit_and(abs(v) % 4) OVER {w}", "min((abs(v) % 4) & 1) OVER {w} + min((abs(v) % 4) & 2) OVER {w}"),
+    ("approx_distinct(g) OVER {w}", "count(DISTINCT g) OVER {w}"),
+];
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn frames_that_the_engine_refuses_have_the_values_of_their_rows(
+        table in tables(),
+        memory in prop::sample::select(vec![500_000usize, 10_000_000]),
+        partition in prop::sample::select(vec!["", "PARTITION BY k", "PARTITION BY g"]),
+        function in prop::sample::select(&NOT_OF_THE_ENGINE[..]),
+        order in 0..ORDERS.len(),
+        (units, bounds) in (0..3u8, bounds()),
+        beside in prop::sample::select(vec!["", ", count(*) OVER ({p}) AS n", ", sum(v) OVER ({p} ORDER BY id DESC) AS n"]),
+    ) {
+        // In one order for all that is compared: peers come as they come.
+        let window = window(units, order, bounds).replace(" ROWS ", ", id ROWS ");
+        let (value, same) = (function.0.replace("{w}", &window), function.1.replace("{w}", &window));
+        let wrong = format!("SELECT id FROM (SELECT id, {value} AS a, {same} AS b{beside} FROM t) WHERE a IS DISTINCT FROM b");
+        let table = Table { memory, ..table };
+        prop_assert_eq!(block_on(table.rows_of(&wrong.replace("{p}", partition))), [""; 0]);
+    }
+}
+
+/// "Aggregate can not be used as a sliding accumulator because `retract_batch` is not implemented".
+#[tokio::test]
+async fn what_rows_cannot_be_taken_from_goes_to_disk() {
+    let rows = (0..3_000).map(|i| (Some(i % 2), (i % 10 > 0).then_some(i % 3), Some(i * 31 % 1000))).collect();
+    let mut table = Table { rows, partitions: 1, input_rows: 64, batch_size: 64, memory: 60_000 };
+    let frames = [
+        "ORDER BY id ROWS BETWEEN 1500 PRECEDING AND 100 FOLLOWING",
+        "PARTITION BY k ORDER BY id ROWS BETWEEN 800 PRECEDING AND 100 PRECEDING",
+    ];
+    for frame in frames {
+        let sql = format!(
+            "SELECT id, bit_and(v | 512) OVER w AS a, bool_or(v = 7) OVER w AS o, bit_or(id) OVER w AS i \
+             FROM t WINDOW w AS ({frame}) ORDER BY id"
+        );
+        table.memory = 10_000_000;
+        let rows = table.rows_of(&sql).await;
+        table.memory = 60_000;
+        assert_eq!(table.rows_of(&sql).await, rows, "{frame}");
+    }
+}
+
 /// Frames of many rows, of which few fit.
 #[tokio::test]
 async fn frames_larger_than_memory_go_to_disk() {

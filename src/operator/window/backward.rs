@@ -15,7 +15,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, TryStreamExt};
 
 use super::large::has_filter;
-use super::running::{aggregate_of, can_run, keeps_values};
+use super::running::{aggregate_of, can_run, joins, keeps_values};
 use super::stream::Windows;
 use super::whole::sees_all;
 use crate::operator::aggregate::collects;
@@ -77,18 +77,29 @@ impl Backward {
 /// The function over the opposite order, where it gives the same values and is found while rows are read.
 pub(super) fn backward(function: &Arc<dyn WindowExpr>, input: &SchemaRef) -> Result<Option<Arc<dyn WindowExpr>>> {
     let aggregate = aggregate_of(function.as_ref());
+    let joined = aggregate.filter(|aggregate| joins(aggregate) && !has_filter(function.as_ref()));
+    if let Some(aggregate) = joined {
+        return Ok(Some(reversed(function.as_ref(), aggregate)).filter(|reverse| can_run(reverse.as_ref())));
+    }
     // These have the values of the frame in their order.
     let in_order = aggregate.is_some_and(collects);
     let reverse = match (function.get_reverse_expr(), aggregate) {
-        (None, Some(aggregate)) if keeps_values(function.as_ref(), input)? && !has_filter(function.as_ref()) => {
-            Some(reversed(function.as_ref(), aggregate))
+        (None, Some(aggregate)) if !has_filter(function.as_ref()) => {
+            let any_order = is_approximate(aggregate) || keeps_values(function.as_ref(), input)?;
+            any_order.then(|| reversed(function.as_ref(), aggregate))
         }
         (reverse, _) => reverse,
     };
     Ok(reverse.filter(|reverse| !in_order && can_run(reverse.as_ref())))
 }
 
-/// The same aggregate over the opposite order, of which the engine does not know that order does not matter to it.
+/// Whether it is one of the sketches, which take values in any order.
+fn is_approximate(aggregate: &AggregateFunctionExpr) -> bool {
+    aggregate.fun().name().starts_with("approx_")
+}
+
+/// The same aggregate over the opposite order: the engine does not know that order does not matter to it, or that texts
+/// come before those that are there.
 fn reversed(function: &dyn WindowExpr, aggregate: &AggregateFunctionExpr) -> Arc<dyn WindowExpr> {
     let order: Vec<_> = function.order_by().iter().map(PhysicalSortExpr::reverse).collect();
     let frame = Arc::new(function.get_window_frame().reverse());

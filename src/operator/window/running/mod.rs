@@ -29,6 +29,6 @@ mod values;
 
 pub(crate) use exec::RunningWindows;
 pub(in crate::operator) use frame::aggregate_of;
-pub(super) use frame::keeps_values;
+pub(super) use frame::{joins, keeps_values};
 pub(super) use parts::Changes;
 pub(super) use stream::{Running, can_run};

@@ -13,7 +13,7 @@ use futures::StreamExt;
 
 use super::budget::{Budget, Grant};
 use super::distinct::Distinct;
-use super::frame::{Frame, Member, Reach, aggregate_of, keeps_values};
+use super::frame::{Frame, Member, Reach, aggregate_of, joins, keeps_values};
 use super::log::{Cursor, Log, Room};
 use super::numbering::Numbering;
 use super::numbers::numbers;
@@ -202,6 +202,8 @@ fn own(function: &Arc<dyn WindowExpr>, schema: &SchemaRef, room: &Room) -> Resul
         None => match numbers(function, schema)? {
             Some(numbers) => Some(numbers),
             None if keeps_values(function.as_ref(), schema)? => None,
+            // The engine's would add texts in the order in which they come.
+            None if room.backward && aggregate_of(function.as_ref()).is_some_and(joins) => None,
             None => Total::new(function)?.map(|total| Box::new(total) as _),
         },
     })

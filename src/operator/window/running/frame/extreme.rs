@@ -1,4 +1,4 @@
-//! `min` and `max` of a frame that leaves rows behind.
+//! `min` and `max` of a frame that leaves rows behind, and `bool_and` and `bool_or`, which are the same of truth values.
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
@@ -50,8 +50,8 @@ impl Extreme {
         let sliding = function.as_any().downcast_ref::<SlidingAggregateWindowExpr>();
         let Some(aggregate) = sliding.map(SlidingAggregateWindowExpr::get_aggregate_expr) else { return Ok(None) };
         let beyond = match aggregate.fun().name() {
-            "min" => Ordering::Less,
-            "max" => Ordering::Greater,
+            "min" | "bool_and" => Ordering::Less,
+            "max" | "bool_or" => Ordering::Greater,
             _ => return Ok(None),
         };
         let data_type = aggregate.field().data_type().clone();

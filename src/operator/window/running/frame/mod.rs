@@ -9,6 +9,8 @@
 //!                 ├─ medians and quantiles keep numbers in their order, or what happens on disk   (ranked)
 //!                 ├─ distinct aggregates and mode count the values, or write down what happens     (counted)
 //!                 ├─ min, max keep the values that may be the least or greatest one still      (extreme.rs)
+//!                 ├─ string_agg keeps one text                                                  (joined.rs)
+//!                 ├─ others that rows cannot be taken from merge states of some rows each       (merged.rs)
 //!                 └─ first_value and the like look at one row, lag and lead at a frame of one  (pick.rs)
 //! ```
 //!
@@ -20,6 +22,8 @@ mod counted;
 mod distance;
 mod extreme;
 mod groups;
+mod joined;
+mod merged;
 mod pick;
 mod ranked;
 
@@ -40,6 +44,9 @@ use self::bounds::Bounds;
 pub(super) use self::bounds::Reach;
 use self::counted::{Counted, counted};
 use self::extreme::Extreme;
+use self::joined::Joined;
+pub(in crate::operator::window) use self::joined::joins;
+use self::merged::Merged;
 use self::pick::Pick;
 use self::ranked::ranked;
 use super::log::{Cursor, Log, Room};
@@ -324,8 +331,14 @@ fn framed(function: &Arc<dyn WindowExpr>, schema: &SchemaRef, room: &Room) -> Re
     if let Some(counted) = Counted::new(aggregate, takes_away, schema, room)? {
         return Ok(Box::new(counted));
     }
-    Ok(match Extreme::new(function.as_ref(), room)? {
-        Some(extreme) => Box::new(extreme),
+    if let Some(extreme) = Extreme::new(function.as_ref(), room)? {
+        return Ok(Box::new(extreme));
+    }
+    if let Some(joined) = Joined::new(aggregate, takes_away, room) {
+        return Ok(Box::new(joined));
+    }
+    Ok(match Merged::new(aggregate, takes_away, room)? {
+        Some(merged) => Box::new(merged),
         None => Box::new(Aggregate::new(function)?),
     })
 }
