@@ -60,8 +60,9 @@ fn let_program_go() {
     }
 }
 
-/// Where the program's file is mapped to be run, and where its beginning is mapped to be read. What the loader has written
-/// to is not among that, although it is to be read only now: it lies behind the code.
+/// Where the program's file is mapped to be run, and what is mapped to be read right before that, from its beginning on.
+/// What the loader has written to, and then made read-only, is not among that: it is no beginning. Nor is what somebody
+/// else has mapped of the file, who may let it go: it does not end where the code begins.
 #[cfg(target_os = "linux")]
 fn pages() -> Vec<(usize, usize)> {
     let (Ok(program), Ok(maps)) = (std::env::current_exe(), std::fs::read_to_string("/proc/self/maps")) else {
@@ -71,8 +72,15 @@ fn pages() -> Vec<(usize, usize)> {
     let of_program = |line: &str| {
         let (mut fields, file) = (line.split_whitespace(), &line[line.find('/')?..]);
         let (start, end) = fields.next()?.split_once('-')?;
-        let clean = matches!((fields.next()?, fields.next().and_then(address)?), ("r-xp", _) | ("r--p", 0));
-        (clean && program.as_os_str() == file).then_some((address(start)?, address(end)?))
+        let (rights, offset) = (fields.next()?.to_owned(), fields.next().and_then(address)?);
+        (program.as_os_str() == file).then_some((address(start)?, address(end)?, rights, offset))
     };
-    maps.lines().filter_map(of_program).collect()
+    let all: Vec<_> = maps.lines().filter_map(of_program).collect();
+    let code: Vec<_> =
+        all.iter().filter(|(.., rights, _)| rights == "r-xp").map(|(start, end, ..)| (*start, *end)).collect();
+    let before = |(_, end, rights, offset): &&(usize, usize, String, usize)| {
+        rights == "r--p" && *offset == 0 && code.iter().any(|(start, _)| start == end)
+    };
+    let read = all.iter().filter(before).map(|(start, end, ..)| (*start, *end)).collect::<Vec<_>>();
+    [code, read].concat()
 }

@@ -97,6 +97,7 @@ fn end_idle_processes() -> bool {
     keepers.iter().filter(|keeper| keeper.end_idle()).count() > 0
 }
 
+/// Where pages are larger, less is expected to come than will.
 const PAGE: u64 = 4096;
 
 /// What a process holds for itself, and what of files, in bytes.
@@ -136,7 +137,8 @@ fn own_peak() -> u64 {
 static PURGE: OnceLock<fn()> = OnceLock::new();
 
 /// Tells how to have the program's allocator give free memory back to the system: it is called when the resident size
-/// nears the limit, at most once in 5 milliseconds. The first call counts; without one nothing is purged.
+/// nears the limit, at most once in 5 milliseconds, and before a statement; by any thread that reserves memory or gives it
+/// back, whatever locks that holds. The first call counts; without one nothing is purged.
 ///
 /// ```
 /// partita::memory::set_purge(|| { /* such as jemalloc's `arena.4096.purge` */ });
@@ -241,7 +243,7 @@ impl Sampler {
     /// Looks now.
     pub(crate) fn refresh(&self) {
         self.bytes.store(current(), Ordering::Relaxed);
-        self.to_come.store(self.file_pages.to_come(of_files()), Ordering::Relaxed);
+        self.to_come.store(self.file_pages.to_come(of_files), Ordering::Relaxed);
     }
 
     /// By how many bytes it will soon be more, for what code needs was let go.

@@ -4,6 +4,7 @@ mod state;
 mod watch;
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use datafusion::common::Result as EngineResult;
@@ -38,6 +39,7 @@ const CODE: u64 = 40_000_000;
 /// reserved but not really held: up to the whole of the limit, while the resident size is below the last eighth. Before
 /// anybody is refused for the resident size, the allocator gives back what is free ([`set_purge`](super::set_purge)); so
 /// it does while nobody asks for anything, but operators decode and free (`watch`), and before a statement is planned.
+/// For a moment after that, pages of code that will come back count for consumers that can spill.
 ///
 /// ```text
 ///   0                    half                                     capacity
@@ -76,6 +78,8 @@ const CODE: u64 = 40_000_000;
 #[derive(Debug)]
 pub struct Budget {
     resident: Sampler,
+    /// The last time that free memory was given back, of those that the watch knows of.
+    seen: AtomicU64,
     state: Mutex<State>,
     /// Held while tables leave for disk.
     eviction: Mutex<()>,
@@ -122,7 +126,13 @@ impl Budget {
     pub fn new(limit: MemoryLimit) -> Self {
         let mut state = State::default();
         state.set_limit(limit);
-        Self { resident: Sampler::new(), state: Mutex::new(state), eviction: Mutex::new(()), watch: OnceLock::new() }
+        Self {
+            resident: Sampler::new(),
+            seen: AtomicU64::new(0),
+            state: Mutex::new(state),
+            eviction: Mutex::new(()),
+            watch: OnceLock::new(),
+        }
     }
 
     /// From now on a thread looks at the resident size, too, between one request and the next.
@@ -134,9 +144,10 @@ impl Budget {
     /// back; where that does not help, tables leave for disk.
     fn look(&self) -> u64 {
         let mark = self.state.lock().mark();
-        let purged = self.resident.last_purge();
         let resident = self.resident.below(mark, mark);
-        if self.resident.last_purge() != purged {
+        let purged = self.resident.last_purge();
+        // Whoever had it given back, since the last look.
+        if self.seen.swap(purged, Ordering::Relaxed) != purged {
             self.evict_above(mark, resident);
         }
         resident
@@ -305,7 +316,10 @@ impl Budget {
             let state = self.state.lock();
             (state.high(), state.mark())
         };
-        let resident = self.resident.below(high.saturating_sub(more as u64), mark) + self.resident.to_come();
+        let resident = self.resident.below(high.saturating_sub(more as u64), mark);
+        // Whom a refusal would kill is not refused for what is yet to come.
+        let to_come = if reservation.consumer().can_spill() { self.resident.to_come() } else { 0 };
+        let resident = resident + to_come;
         let mut state = self.state.lock();
         match state.judge(reservation.consumer(), more, resident, evicted) {
             Some(0) => state.take(reservation.consumer(), more),

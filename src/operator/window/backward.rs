@@ -93,9 +93,12 @@ pub(super) fn backward(function: &Arc<dyn WindowExpr>, input: &SchemaRef) -> Res
     Ok(reverse.filter(|reverse| !in_order && can_run(reverse.as_ref())))
 }
 
-/// Whether it is one of the sketches, which take values in any order.
+/// Whether it is one of the engine's sketches, which take values in any order.
 fn is_approximate(aggregate: &AggregateFunctionExpr) -> bool {
-    aggregate.fun().name().starts_with("approx_")
+    matches!(
+        aggregate.fun().name(),
+        "approx_distinct" | "approx_median" | "approx_percentile_cont" | "approx_percentile_cont_with_weight"
+    )
 }
 
 /// The same aggregate over the opposite order: the engine does not know that order does not matter to it, or that texts
@@ -103,7 +106,7 @@ fn is_approximate(aggregate: &AggregateFunctionExpr) -> bool {
 fn reversed(function: &dyn WindowExpr, aggregate: &AggregateFunctionExpr) -> Arc<dyn WindowExpr> {
     let order: Vec<_> = function.order_by().iter().map(PhysicalSortExpr::reverse).collect();
     let frame = Arc::new(function.get_window_frame().reverse());
-    // It ended with the partition, so that now it begins there.
+    // Of this kind whether its frame leaves rows behind or not: those who run it look at the frame.
     Arc::new(PlainAggregateWindowExpr::new(Arc::new(aggregate.clone()), function.partition_by(), &order, frame, None))
 }
 

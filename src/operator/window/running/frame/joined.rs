@@ -57,8 +57,9 @@ pub(in crate::operator::window) fn joins(aggregate: &AggregateFunctionExpr) -> b
 fn separator(aggregate: &AggregateFunctionExpr) -> Option<String> {
     let plain = aggregate.fun().name() == "string_agg" && !aggregate.is_distinct();
     let arguments = aggregate.expressions();
-    let separator = arguments.get(1)?.downcast_ref::<Literal>()?.value().try_as_str()?;
+    let separator = arguments.get(1)?.downcast_ref::<Literal>()?.value();
     // One that is NULL is none.
+    let separator = if separator.is_null() { None } else { separator.try_as_str()? };
     (plain && *aggregate.field().data_type() == DataType::LargeUtf8).then(|| separator.unwrap_or_default().to_owned())
 }
 
@@ -108,7 +109,8 @@ impl Framed for Joined {
         Ok(Some(ScalarValue::LargeUtf8(Some(text.to_owned()))))
     }
 
+    /// With what is there while it grows.
     fn bytes(&self) -> usize {
-        self.text.capacity()
+        2 * self.text.capacity()
     }
 }

@@ -167,6 +167,9 @@ impl Framed for Merged {
 
     fn value(&mut self, frame: &Range<usize>) -> Result<Option<ScalarValue>> {
         if frame.is_empty() {
+            if frame.end >= self.end {
+                self.restart(frame.end);
+            }
             return Ok(Some(self.none.clone()));
         }
         self.forget(frame.start)?;

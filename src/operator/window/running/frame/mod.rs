@@ -165,6 +165,8 @@ pub(super) struct Frame {
     entering: Cursor,
     leaving: Cursor,
     takes_away: bool,
+    /// Whether frames leave rows behind.
+    moves: bool,
     /// The frame of the last row that has its values; none where no row of the partition has.
     last: Option<Range<usize>>,
     /// Rows of the input that are there, and that have their values.
@@ -182,6 +184,7 @@ impl Frame {
             entering: Cursor::default(),
             leaving: Cursor::default(),
             takes_away: false,
+            moves: !function.get_window_frame().start_bound.is_unbounded(),
             last: None,
             known: 0,
             done: 0,
@@ -231,6 +234,9 @@ impl Frame {
 
     /// The values of the next row.
     fn find(&mut self, frame: Range<usize>, values: &mut [Values]) -> Result<()> {
+        // What is beyond the greatest value of the type begins with the partition, where NULLs may be that have left.
+        let left = self.last.as_ref().filter(|_| self.moves).map_or(0, |last| last.start);
+        let frame = frame.start.max(left)..frame.end.max(left);
         let same = self.last.as_ref() == Some(&frame);
         if !same {
             self.turn_to(&frame)?;
