@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-/// What has not come back after so long is not needed by what runs now.
-const SOON: Duration = Duration::from_millis(50);
+/// What has not come back after so long, beside busy programs as well, is not needed by what runs now.
+const SOON: Duration = Duration::from_millis(300);
 
 /// The pages of the program's file come back when its code runs, a megabyte in a millisecond. Right after they were let
 /// go there seems to be room for operators that there is not.
