@@ -1,12 +1,6 @@
 //! Pages of files that were let go and will be back.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
-
-use parking_lot::Mutex;
-
-/// What has not come back after so long, beside busy programs as well, is not needed by what runs now.
-const SOON: Duration = Duration::from_millis(300);
 
 /// The pages of the program's file come back when its code runs, a megabyte in a millisecond. Right after they were let
 /// go there seems to be room for operators that there is not.
@@ -24,7 +18,6 @@ pub(super) struct FilePages {
     gone: AtomicU64,
     /// The lesser of those of the last two times: the first time most of them were needed for the start.
     needed: AtomicU64,
-    when: Mutex<Option<Instant>>,
 }
 
 impl FilePages {
@@ -34,16 +27,20 @@ impl FilePages {
         let needed = gone.min(self.gone.swap(gone, Ordering::Relaxed));
         self.needed.store(needed, Ordering::Relaxed);
         self.left.store(after, Ordering::Relaxed);
-        *self.when.lock() = Some(Instant::now());
+    }
+
+    /// What comes needs other code.
+    pub(super) fn forget(&self) {
+        self.gone.store(0, Ordering::Relaxed);
+        self.needed.store(0, Ordering::Relaxed);
     }
 
     /// How many bytes are still to come, where there are `now` bytes.
     pub(super) fn to_come(&self, now: impl FnOnce() -> u64) -> u64 {
-        if self.when.lock().is_none_or(|when| when.elapsed() > SOON) {
-            return 0;
+        match self.needed.load(Ordering::Relaxed) {
+            0 => 0,
+            needed => needed.saturating_sub(now().saturating_sub(self.left.load(Ordering::Relaxed))),
         }
-        let back = now().saturating_sub(self.left.load(Ordering::Relaxed));
-        self.needed.load(Ordering::Relaxed).saturating_sub(back)
     }
 }
 
@@ -61,7 +58,7 @@ mod tests {
         assert_eq!([12, 20, 40].map(|now| pages.to_come(|| now)), [18, 10, 0]);
         pages.let_go(20, 12);
         assert_eq!(pages.to_come(|| 12), 8);
-        *pages.when.lock() = Instant::now().checked_sub(SOON * 2);
-        assert_eq!(pages.to_come(|| 12), 0, "it is not needed");
+        pages.forget();
+        assert_eq!(pages.to_come(|| 12), 0);
     }
 }

@@ -246,6 +246,12 @@ impl Sampler {
         self.to_come.store(self.file_pages.to_come(of_files), Ordering::Relaxed);
     }
 
+    /// What runs from now on needs other code.
+    pub(crate) fn forget_code(&self) {
+        self.file_pages.forget();
+        self.to_come.store(0, Ordering::Relaxed);
+    }
+
     /// By how many bytes it will soon be more, for what code needs was let go.
     pub(crate) fn to_come(&self) -> u64 {
         self.to_come.load(Ordering::Relaxed)

@@ -39,7 +39,7 @@ const CODE: u64 = 40_000_000;
 /// reserved but not really held: up to the whole of the limit, while the resident size is below the last eighth. Before
 /// anybody is refused for the resident size, the allocator gives back what is free ([`set_purge`](super::set_purge)); so
 /// it does while nobody asks for anything, but operators decode and free (`watch`), and before a statement is planned.
-/// For a moment after that, pages of code that will come back count for consumers that can spill.
+/// Pages of code that went and will come back, as they did before, count for consumers that can spill.
 ///
 /// ```text
 ///   0                    half                                     capacity
@@ -167,7 +167,11 @@ impl Budget {
     pub(crate) fn expect_statement(&self) {
         let mark = self.state.lock().mark().saturating_sub(CODE);
         self.resident.refresh();
-        if !self.is_idle() || self.resident.bytes() <= mark {
+        if !self.is_idle() {
+            return;
+        }
+        self.resident.forget_code();
+        if self.resident.bytes() <= mark {
             return;
         }
         self.resident.purge();
