@@ -160,7 +160,7 @@ pub(crate) struct Sampler {
 }
 
 impl Sampler {
-    /// A look-up takes about 3 µs; one in 2 ms is a seventh of a percent of one core.
+    /// A look-up takes about 3 µs, two while code is yet to come back; one in 2 ms is a seventh of a percent of one core.
     const INTERVAL_MICROS: u64 = 2_000;
 
     /// A thread that looks every 4 ms has lost its turn to other programs.
